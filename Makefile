@@ -1,0 +1,116 @@
+# preforkd: everything is built below $(BUILD). `make help` lists the targets.
+
+PREFIX     ?= /usr/local
+SYSCONFDIR ?= $(PREFIX)/etc
+LIBEXECDIR ?= $(PREFIX)/libexec/preforkd
+MANDIR     ?= $(PREFIX)/share/man
+DESTDIR    ?=
+BUILD      ?= build
+VERSION    := 0.1.0
+
+CC       ?= cc
+CFLAGS   ?= -O2 -g
+SANITIZE ?=
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla -Wconversion
+HARDEN   := $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong -fPIE
+CPPFLAGS += -D_GNU_SOURCE -DPREFORKD_VERSION='"$(VERSION)"' -DPREFORKD_SYSCONFDIR='"$(SYSCONFDIR)"' \
+            -DPREFORKD_LIBEXECDIR='"$(LIBEXECDIR)"' -Iinclude -I. -include lib/banned.h
+COMPILE   = $(CC) -std=c17 $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) $(WARNINGS) $(HARDEN) $(SANITIZE) -MMD -MP
+LINK      = $(CC) $(CFLAGS) $(SANITIZE) -pie -Wl,-z,relro,-z,now $(LDFLAGS)
+
+PKG_CONFIG ?= pkg-config
+PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags libconfig jansson 2>/dev/null)
+CONFIG_LIBS = $(shell $(PKG_CONFIG) --libs libconfig)
+JSON_LIBS   = $(shell $(PKG_CONFIG) --libs jansson)
+CMOCKA_LIBS = $(shell $(PKG_CONFIG) --libs cmocka)
+
+objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
+LIB        := $(BUILD)/lib.a
+LIB_O      := $(call objects,lib/*.c)
+SUPERVISOR := $(call objects,supervisor/*.c)
+POOL       := $(call objects,supervisor/pool/*.c)
+SERVER     := $(call objects,server/*.c)
+CTL        := $(call objects,client/preforkctl*.c)
+CLIENT     := $(filter-out $(CTL),$(call objects,client/*.c))
+PROGRAMS   := $(addprefix $(BUILD)/,preforkd preforkd-pool preforkctl preforkc)
+UNIT       := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*_test.c))
+# Every file but those that hold a main(): the unit tests link them as one archive.
+TESTABLE   := $(filter-out %/main.o $(BUILD)/client/preforkc.o $(BUILD)/client/preforkctl.o,\
+                $(SUPERVISOR) $(POOL) $(SERVER) $(CTL) $(CLIENT))
+
+.PHONY: all run test unit scenario lint asan bench install clean help deps format
+all: $(PROGRAMS)  ## build the four programs (the default)
+
+$(LIB): $(LIB_O)
+	@rm -f $@
+	$(AR) rcs $@ $^
+$(BUILD)/preforkd: $(SUPERVISOR) $(LIB)
+	$(LINK) -o $@ $^ $(CONFIG_LIBS) $(JSON_LIBS)
+$(BUILD)/preforkd-pool: $(POOL) $(SERVER) $(LIB)
+	$(LINK) -o $@ $^ $(CONFIG_LIBS)
+$(BUILD)/preforkctl: $(CTL) $(LIB)
+	$(LINK) -o $@ $^ $(JSON_LIBS)
+$(BUILD)/preforkc: $(CLIENT) $(LIB)
+	$(LINK) -o $@ $^ -lm
+
+$(BUILD)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(COMPILE) -c -o $@ $<
+
+run: deps all  ## install what is missing, build, serve etc/preforkd.conf in the foreground
+	@$(BUILD)/preforkd -c etc/preforkd.conf
+
+test: deps  ## install what is missing, build, run unit and scenario tests
+	@$(MAKE) --no-print-directory all unit scenario
+
+$(BUILD)/tests/testable.a: $(TESTABLE)
+	@mkdir -p $(@D); rm -f $@
+	$(AR) rcs $@ $^
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/tests/testable.a $(LIB)
+	$(LINK) -o $@ $^ $(CMOCKA_LIBS) $(CONFIG_LIBS) $(JSON_LIBS) -lm
+unit: $(UNIT)  ## only the unit tests
+	@status=0; for t in $(UNIT); do ./$$t || status=1; done; exit $$status
+
+$(BUILD)/tests/shim/%.so: tests/shim/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=c17 -D_GNU_SOURCE $(CFLAGS) $(WARNINGS) -shared -fPIC -o $@ $< -ldl
+SHIMS := $(patsubst tests/shim/%.c,$(BUILD)/tests/shim/%.so,$(wildcard tests/shim/*.c))
+scenario: all $(SHIMS)  ## only the scenario tests (T='name…' picks some)
+	@BUILD=$(BUILD) python3 tests/scenario/run.py $(T)
+
+asan:  ## build with AddressSanitizer and UBSan, run the whole suite
+	@$(MAKE) --no-print-directory BUILD=build/asan CFLAGS='-O1 -g -fno-omit-frame-pointer' \
+	    SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined' test
+
+lint:  ## layer laws, formatting, warnings as errors with gcc and clang, static analysis
+	@scripts/lint.sh
+
+format:  ## rewrite the sources as .clang-format says
+	@clang-format -i $$(git ls-files '*.c' '*.h')
+
+bench: all $(BUILD)/tests/bench/floor  ## connections per second against a bare accept loop, as a ratio
+	@BUILD=$(BUILD) python3 tests/bench/bench.py $(ARGS)
+$(BUILD)/tests/bench/floor: tests/bench/floor.c
+	@mkdir -p $(@D)
+	$(CC) -std=c17 -D_GNU_SOURCE -O2 $(WARNINGS) -o $@ $<
+
+install: all  ## install below DESTDIR and PREFIX
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXECDIR)
+	install -m 755 $(BUILD)/preforkd $(DESTDIR)$(PREFIX)/sbin/
+	install -m 755 $(BUILD)/preforkctl $(BUILD)/preforkc $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $(BUILD)/preforkd-pool $(DESTDIR)$(LIBEXECDIR)/
+	install -d $(DESTDIR)$(SYSCONFDIR)/preforkd $(DESTDIR)$(PREFIX)/include/preforkd
+	install -m 644 include/preforkd/*.h $(DESTDIR)$(PREFIX)/include/preforkd/
+	[ -e $(DESTDIR)$(SYSCONFDIR)/preforkd/preforkd.conf ] || \
+	    install -m 644 etc/preforkd.conf $(DESTDIR)$(SYSCONFDIR)/preforkd/
+
+deps:
+	@scripts/deps.sh
+
+clean:  ## remove everything that was built
+	rm -rf build
+
+help:  ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * memory - see memory.h.
+ */
+#include "lib/memory.h"
+
+#include "lib/error.h"
+
+#include <stdarg.h>
+#include <unistd.h>
+
+static _Noreturn void out_of_memory(void)
+{
+    static const char text[] = "preforkd: out of memory\n";
+    ssize_t ignored = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)ignored;
+    _exit(EXIT_CODE_OS);
+}
+
+void *memory_zeroed(size_t count, size_t size)
+{
+    void *block = calloc(count, size);
+    if (!block)
+        out_of_memory();
+    return block;
+}
+
+void *memory_resize(void *block, size_t size)
+{
+    void *bigger = realloc(block, size);
+    if (!bigger)
+        out_of_memory();
+    return bigger;
+}
+
+char *memory_string(const char *text)
+{
+    if (!text)
+        return NULL;
+    char *copy = strdup(text);
+    if (!copy)
+        out_of_memory();
+    return copy;
+}
+
+char *memory_printf(const char *format, ...)
+{
+    char *text;
+    va_list args;
+    va_start(args, format);
+    int length = vasprintf(&text, format, args);
+    va_end(args);
+    if (length < 0)
+        out_of_memory();
+    return text;
+}

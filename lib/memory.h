@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * memory - allocation that never returns NULL.
+ *
+ * Small, bounded allocations only. When one fails the process ends with exit code 71 and one line
+ * on standard error; its parent then does what it does for any death.
+ */
+#ifndef LIB_MEMORY_H
+#define LIB_MEMORY_H
+
+#include <stddef.h>
+
+void *memory_zeroed(size_t count, size_t size);
+void *memory_resize(void *block, size_t size);
+char *memory_string(const char *text); /* a copy; NULL stays NULL */
+char *memory_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif
