@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * scoreboard.h - what the processes of one pool show of themselves, in one shared mapping.
+ *
+ * Every field has exactly one writing process, told by the structure it stands in:
+ *
+ *     scoreboard_header, scoreboard_keeper   the pool
+ *     scoreboard_worker                      the worker that holds the slot (the pool again, to
+ *                                            clear it, while no worker holds it)
+ *
+ * Each structure fills cache lines of its own, so that no line is written by two processes. There
+ * is no lock, pointer or index in it. The supervisor maps it read-only and displays it, clamped; it
+ * acts on nothing here. The pool takes deadlines from it: pool and workers are the same user and
+ * guard nothing against each other that this mapping could give away.
+ *
+ * Loads and stores are relaxed atomics: each field is true on its own, a set of fields read while
+ * they change may be from two moments. `peer` is guarded by `sequence` (see below).
+ */
+#ifndef SCOREBOARD_H
+#define SCOREBOARD_H
+
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define SCOREBOARD_MAGIC 0x70665342u
+#define SCOREBOARD_LINE  64
+
+/* States of a worker's slot, as the pool sees it. One phrase per state. */
+#define SCOREBOARD_STATES(STATE)                                                                   \
+    STATE(FREE, "free")         /* no process */                                                   \
+    STATE(STARTING, "starting") /* forked, has not said READY */                                   \
+    STATE(READY, "ready")       /* accepts; idle or busy, the worker's phase tells */              \
+    STATE(DRAINING, "draining") /* told to leave after the connection in hand */
+
+enum scoreboard_state {
+#define STATE(id, name) SCOREBOARD_##id,
+    SCOREBOARD_STATES(STATE)
+#undef STATE
+};
+
+/* What a worker says of itself. */
+enum scoreboard_phase {
+    SCOREBOARD_UNBORN,  /* not ready yet */
+    SCOREBOARD_IDLE,    /* READY: in accept */
+    SCOREBOARD_BUSY,    /* serves a connection */
+    SCOREBOARD_LEAVING, /* about to exit as it should; an exit without it is a death */
+};
+
+struct scoreboard_header {
+    alignas(SCOREBOARD_LINE) uint32_t magic;
+    uint32_t slot_count;
+    _Atomic uint32_t target;      /* workers wanted now */
+    _Atomic uint64_t crashes;     /* deaths of workers, by signal or unexpected exit */
+    _Atomic uint64_t restarts;    /* workers forked in place of others */
+    _Atomic uint64_t connections; /* sums of workers that have left */
+    _Atomic uint64_t bytes_in;
+    _Atomic uint64_t bytes_out;
+};
+
+struct scoreboard_keeper {
+    alignas(SCOREBOARD_LINE) _Atomic uint32_t state; /* enum scoreboard_state */
+    _Atomic int32_t pid;                             /* to print; nobody signals it */
+    _Atomic int64_t born_ms;                         /* CLOCK_MONOTONIC */
+};
+
+struct scoreboard_worker {
+    alignas(SCOREBOARD_LINE) _Atomic uint32_t phase; /* enum scoreboard_phase */
+    _Atomic uint32_t sequence;    /* odd while the peer changes; +2 per connection */
+    _Atomic uint64_t connections; /* accepted */
+    _Atomic uint64_t bytes_in;
+    _Atomic uint64_t bytes_out;
+    _Atomic int64_t started_ms; /* of the connection in hand, CLOCK_MONOTONIC_COARSE */
+    _Atomic int64_t moved_ms;   /* when a byte was last read or written on it */
+    _Atomic uint64_t peer[4];   /* a union socket_address cut to 32 bytes: IPv4, IPv6, family */
+};
+
+struct scoreboard_slot {
+    struct scoreboard_keeper keeper;
+    struct scoreboard_worker worker;
+};
+
+/* The mapping: the header, then slot_count slots. */
+struct scoreboard {
+    struct scoreboard_header header;
+    struct scoreboard_slot slots[];
+};
+
+_Static_assert(sizeof(struct scoreboard_header) == SCOREBOARD_LINE, "one line");
+_Static_assert(sizeof(struct scoreboard_slot) == 3 * SCOREBOARD_LINE, "three lines per slot");
+
+#endif

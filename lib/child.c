@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * child - see child.h.
+ */
+#include "lib/child.h"
+
+#include "lib/fds.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef P_PIDFD
+#define P_PIDFD 3
+#endif
+
+int child_adopt(struct child *child, pid_t pid)
+{
+    assert(pid > 0);
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0); /* close-on-exec by definition */
+    if (fd < 0)
+        return -1;
+    child->pid = pid;
+    child->pidfd = fd;
+    return 0;
+}
+
+void child_signal(const struct child *child, int signal)
+{
+    if (child->pidfd >= 0)
+        syscall(SYS_pidfd_send_signal, child->pidfd, signal, NULL, 0);
+}
+
+void child_signal_value(const struct child *child, int signal, int value)
+{
+    siginfo_t info = {.si_signo = signal, .si_code = SI_QUEUE};
+    info.si_pid = getpid();
+    info.si_uid = getuid();
+    info.si_value.sival_int = value;
+    if (child->pidfd >= 0)
+        syscall(SYS_pidfd_send_signal, child->pidfd, signal, &info, 0);
+}
+
+int child_reap(struct child *child, struct child_end *end)
+{
+    siginfo_t info = {0};
+    int status;
+    if (child->pidfd < 0)
+        return 0;
+    do
+        status = waitid((idtype_t)P_PIDFD, (id_t)child->pidfd, &info, WEXITED | WNOHANG);
+    while (status < 0 && errno == EINTR);
+    if (status < 0 || info.si_pid == 0)
+        return 0;
+    end->signalled = info.si_code != CLD_EXITED;
+    end->core = info.si_code == CLD_DUMPED;
+    end->number = info.si_status;
+    fds_close(&child->pidfd);
+    return 1;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * child - a process we started, held by its pidfd.
+ *
+ * A pid is only printed; signals and waits go through the descriptor, which never names another
+ * process, not even after the pid was used again (pidfd_open(2), waitid(2) P_PIDFD).
+ */
+#ifndef LIB_CHILD_H
+#define LIB_CHILD_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct child {
+    pid_t pid; /* for people */
+    int pidfd; /* readable when the process ended; -1: no process */
+};
+
+struct child_end {
+    bool signalled;
+    int number; /* the signal, or the exit status */
+    bool core;
+};
+
+#define CHILD_NONE ((struct child){.pidfd = -1})
+
+/* Take hold of the child PID that fork() just returned. -1 and errno: nothing is held. */
+int child_adopt(struct child *child, pid_t pid);
+
+/* Send SIGNAL; with a value the child finds in si_value (sigqueue(3)). An ended child is no
+ * error. */
+void child_signal(const struct child *child, int signal);
+void child_signal_value(const struct child *child, int signal, int value);
+
+/* 1: it ended, END says how, the descriptor is closed. 0: it is still running. */
+int child_reap(struct child *child, struct child_end *end);
+
+#endif

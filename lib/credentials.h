@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * credentials - the user a process becomes, with all groups, and the way there.
+ */
+#ifndef LIB_CREDENTIALS_H
+#define LIB_CREDENTIALS_H
+
+#include "lib/error.h"
+
+#include <sys/types.h>
+
+struct credentials {
+    uid_t uid;
+    gid_t gid;
+    gid_t *groups; /* supplementary; owned */
+    int group_count;
+};
+
+/* Look USER up in the system's user database. 0, or -1 with ERROR (no such user). */
+int credentials_lookup(struct credentials *c, const char *user, struct error *error);
+void credentials_release(struct credentials *c);
+
+/* Become that user for good: groups, then gid, then uid, each checked, and afterwards verified by
+ * asking the kernel and by trying to get back. Clears PR_SET_PDEATHSIG (prctl(2)): arm it after.
+ * 0, or -1 with ERROR: the process must end then. */
+int credentials_apply(const struct credentials *c, struct error *error);
+
+#endif

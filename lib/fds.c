@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * fds - see fds.h.
+ */
+#include "lib/fds.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+void fds_sanitize(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+    close_range(STDERR_FILENO + 1, ~0U, 0);
+}
+
+int fds_raise_limit(unsigned long needed, struct error *error)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return error_set_errno(error, EXIT_CODE_OS, "getrlimit");
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < needed)
+        return error_set(error, EXIT_CODE_OS,
+                         "%lu open files are needed and the limit is %lu; raise it with "
+                         "`ulimit -n %lu` or LimitNOFILE=%lu",
+                         needed, (unsigned long)limit.rlim_cur, needed, needed);
+    return 0;
+}
+
+void fds_close(int *fd)
+{
+    int saved = errno;
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+    errno = saved;
+}
+
+union control {
+    struct cmsghdr header; /* for its alignment */
+    char room[CMSG_SPACE(sizeof(int))];
+};
+
+int fds_send(int socket, const void *packet, size_t length, int pass)
+{
+    struct iovec part = {.iov_base = (void *)(uintptr_t)packet, .iov_len = length};
+    union control control = {0};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    if (pass >= 0) {
+        message.msg_control = control.room;
+        message.msg_controllen = sizeof control.room;
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof pass);
+        memcpy(CMSG_DATA(header), &pass, sizeof pass);
+    }
+    ssize_t sent = sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return sent == (ssize_t)length ? 0 : -1;
+}
+
+int fds_receive(int socket, void *packet, size_t length, int *passed)
+{
+    struct iovec part = {.iov_base = packet, .iov_len = length};
+    union control control = {0};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control.room,
+                             .msg_controllen = sizeof control.room};
+    *passed = -1;
+    ssize_t got = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (got <= 0)
+        return (int)got;
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
+        header->cmsg_len == CMSG_LEN(sizeof *passed))
+        memcpy(passed, CMSG_DATA(header), sizeof *passed);
+    if (got == (ssize_t)length && !(message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+        return 1;
+    fds_close(passed);
+    errno = EBADMSG;
+    return -1;
+}

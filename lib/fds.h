@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * fds - the table of file descriptors: what is inherited, how many there may be, passing them on.
+ */
+#ifndef LIB_FDS_H
+#define LIB_FDS_H
+
+#include "lib/error.h"
+
+#include <stddef.h>
+
+/* First lines of main(): /dev/null where 0, 1 or 2 is closed, everything from 3 on closed. */
+void fds_sanitize(void);
+
+/* Raise the soft limit on descriptors to the hard one. 0, or -1 with ERROR where the limit stays
+ * below NEEDED; the text says how to raise it. */
+int fds_raise_limit(unsigned long needed, struct error *error);
+
+/* Close *FD and set it to -1; nothing where it is -1. errno is preserved. */
+void fds_close(int *fd);
+
+/* Send one packet over a SOCK_SEQPACKET socket without waiting, with descriptor PASS (-1: none).
+ * 0, or -1 and errno. PASS stays the caller's. */
+int fds_send(int socket, const void *packet, size_t length, int pass);
+
+/* Receive one packet of exactly LENGTH bytes without waiting. *PASSED is the descriptor that came
+ * along (close-on-exec, the caller's) or -1. Returns 1, 0 at end of file, -1 and errno (EAGAIN:
+ * nothing there; EBADMSG: not such a packet, it was discarded). */
+int fds_receive(int socket, void *packet, size_t length, int *passed);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lockfile - one owner at a time: a file whose lock is held for as long as the owner lives.
+ *
+ * Ownership is the lock (F_OFD_SETLK, fcntl(2)), never the content or the existence of the file,
+ * so that nothing has to be cleaned up after a crash. Used for the pid file and beside every Unix
+ * socket.
+ */
+#ifndef LIB_LOCKFILE_H
+#define LIB_LOCKFILE_H
+
+#include "lib/error.h"
+
+struct lockfile {
+    char *path;
+    int fd; /* -1: not held */
+};
+
+#define LOCKFILE_NONE ((struct lockfile){.fd = -1})
+
+/* Create or open PATH (a regular file; symbolic links are refused) and lock it. 0, or -1 with
+ * ERROR: code EXIT_CODE_UNAVAILABLE where another process holds it. */
+int lockfile_acquire(struct lockfile *lock, const char *path, struct error *error);
+
+/* Replace the content with the decimal number and a newline. 0, or -1 with ERROR. */
+int lockfile_write_number(const struct lockfile *lock, long number, struct error *error);
+
+/* Remove the file, then give up the lock. Nothing where it is not held. */
+void lockfile_release(struct lockfile *lock);
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * scoreboard - see lib/scoreboard.h. Whoever reads here may be looking at what a hostile worker
+ * wrote: every value is copied once and only ever shown.
+ */
+#include "lib/scoreboard.h"
+
+#include "lib/fds.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define LOAD(field) atomic_load_explicit(&(field), memory_order_relaxed)
+
+const char *const scoreboard_state_names[] = {
+#define STATE(id, name) [SCOREBOARD_##id] = name,
+    SCOREBOARD_STATES(STATE)
+#undef STATE
+};
+
+static size_t size_of(uint32_t slots)
+{
+    return sizeof(struct scoreboard) + (size_t)slots * sizeof(struct scoreboard_slot);
+}
+
+int scoreboard_create(uint32_t slots, struct error *error)
+{
+    int fd = memfd_create("scoreboard", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0)
+        return error_set_errno(error, EXIT_CODE_OS, "memfd_create");
+    int status = posix_fallocate(fd, 0, (off_t)size_of(slots));
+    if (status != 0) {
+        close(fd);
+        errno = status;
+        return error_set_errno(error, EXIT_CODE_OS, "cannot set aside the scoreboard");
+    }
+    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+    return fd;
+}
+
+struct scoreboard *scoreboard_map(int fd, uint32_t slots, bool writable)
+{
+    void *at = mmap(NULL, size_of(slots), writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED,
+                    fd, 0);
+    return at == MAP_FAILED ? NULL : at;
+}
+
+void scoreboard_unmap(struct scoreboard *board, uint32_t slots)
+{
+    if (board)
+        munmap(board, size_of(slots));
+}
+
+/* The peer between two equal, even readings of the sequence; "" where the worker keeps changing
+ * it, which only a broken one does. */
+static void read_peer(const struct scoreboard_worker *worker, char text[static ADDRESS_TEXT_MAX])
+{
+    uint64_t words[4];
+    union socket_address peer = {0};
+    text[0] = '\0';
+    for (int tries = 0; tries < 8; tries++) {
+        uint32_t before = atomic_load_explicit(&worker->sequence, memory_order_acquire);
+        for (int i = 0; i < 4; i++)
+            words[i] = LOAD(worker->peer[i]);
+        atomic_thread_fence(memory_order_acquire);
+        if (before % 2 == 0 && before == LOAD(worker->sequence)) {
+            memcpy(&peer, words, sizeof words);
+            address_peer(&peer, text);
+            return;
+        }
+    }
+}
+
+void scoreboard_read(const struct scoreboard_slot *slot, struct scoreboard_view *view)
+{
+    const struct scoreboard_worker *worker = &slot->worker;
+    *view = (struct scoreboard_view){
+        .state = LOAD(slot->keeper.state) & 3,
+        .phase = LOAD(worker->phase) & 3,
+        .pid = LOAD(slot->keeper.pid),
+        .sequence = LOAD(worker->sequence),
+        .connections = LOAD(worker->connections),
+        .bytes_in = LOAD(worker->bytes_in),
+        .bytes_out = LOAD(worker->bytes_out),
+        .born_ms = LOAD(slot->keeper.born_ms),
+        .started_ms = LOAD(worker->started_ms),
+        .moved_ms = LOAD(worker->moved_ms),
+    };
+    if (view->phase == SCOREBOARD_BUSY)
+        read_peer(worker, view->peer);
+}
+
+static void count_worker(const struct scoreboard_slot *slot, struct scoreboard_totals *totals)
+{
+    switch ((enum scoreboard_state)LOAD(slot->keeper.state)) {
+    case SCOREBOARD_STARTING:
+        totals->starting++;
+        break;
+    case SCOREBOARD_READY:
+        if (LOAD(slot->worker.phase) == SCOREBOARD_BUSY)
+            totals->busy++;
+        else
+            totals->idle++;
+        break;
+    case SCOREBOARD_DRAINING:
+        totals->draining++;
+        break;
+    case SCOREBOARD_FREE:
+        break;
+    }
+}
+
+void scoreboard_sum(const struct scoreboard *board, uint32_t slots,
+                    struct scoreboard_totals *totals)
+{
+    const struct scoreboard_header *header = &board->header;
+    *totals = (struct scoreboard_totals){.connections = LOAD(header->connections),
+                                         .bytes_in = LOAD(header->bytes_in),
+                                         .bytes_out = LOAD(header->bytes_out),
+                                         .crashes = LOAD(header->crashes),
+                                         .restarts = LOAD(header->restarts)};
+    for (uint32_t i = 0; i < slots; i++) {
+        const struct scoreboard_slot *slot = &board->slots[i];
+        totals->connections += LOAD(slot->worker.connections);
+        totals->bytes_in += LOAD(slot->worker.bytes_in);
+        totals->bytes_out += LOAD(slot->worker.bytes_out);
+        count_worker(slot, totals);
+    }
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * scoreboard - creating, mapping and reading the mapping of include/scoreboard.h.
+ */
+#ifndef LIB_SCOREBOARD_H
+#define LIB_SCOREBOARD_H
+
+#include "include/scoreboard.h"
+#include "lib/address.h"
+
+/* A sealed memfd for SLOTS slots, its memory set aside (no SIGBUS later). -1 with ERROR. */
+int scoreboard_create(uint32_t slots, struct error *error);
+
+/* Map such a descriptor; SLOTS as given to scoreboard_create(), never read from the mapping. NULL
+ * and errno on failure. */
+struct scoreboard *scoreboard_map(int fd, uint32_t slots, bool writable);
+void scoreboard_unmap(struct scoreboard *board, uint32_t slots);
+
+/* A consistent reading of one worker, for display and for obituaries. */
+struct scoreboard_view {
+    enum scoreboard_state state;
+    enum scoreboard_phase phase;
+    int pid;
+    uint32_t sequence;
+    uint64_t connections, bytes_in, bytes_out;
+    int64_t born_ms, started_ms, moved_ms;
+    char peer[ADDRESS_TEXT_MAX]; /* "" while no connection is in hand */
+};
+void scoreboard_read(const struct scoreboard_slot *slot, struct scoreboard_view *view);
+
+/* Sums over the workers that left and those that are there. */
+struct scoreboard_totals {
+    uint64_t connections, bytes_in, bytes_out, crashes, restarts;
+    uint32_t starting, idle, busy, draining;
+};
+void scoreboard_sum(const struct scoreboard *board, uint32_t slots,
+                    struct scoreboard_totals *totals);
+
+extern const char *const scoreboard_state_names[];
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * signals - see signals.h.
+ */
+#include "lib/signals.h"
+
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+void signals_block_all(void)
+{
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+}
+
+void signals_unblock_all(void)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+void signals_reset(int ignore_io)
+{
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    for (int number = 1; number < NSIG; number++)
+        sigaction(number, &action, NULL); /* KILL, STOP and the C library's own say no: fine */
+    action.sa_handler = SIG_IGN;
+    if (ignore_io) {
+        sigaction(SIGPIPE, &action, NULL);
+        sigaction(SIGXFSZ, &action, NULL);
+    }
+}
+
+int signals_open(void)
+{
+    sigset_t all;
+    sigfillset(&all);
+    return signalfd(-1, &all, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+int signals_next(int fd)
+{
+    struct signalfd_siginfo info;
+    if (read(fd, &info, sizeof info) != (ssize_t)sizeof info)
+        return 0;
+    return (int)info.ssi_signo;
+}
+
+char *signals_name(int number, char text[static SIGNALS_NAME_MAX])
+{
+    static const char *const names[] = {
+        [SIGHUP] = "HUP",   [SIGINT] = "INT",      [SIGQUIT] = "QUIT", [SIGILL] = "ILL",
+        [SIGTRAP] = "TRAP", [SIGABRT] = "ABRT",    [SIGBUS] = "BUS",   [SIGFPE] = "FPE",
+        [SIGKILL] = "KILL", [SIGUSR1] = "USR1",    [SIGSEGV] = "SEGV", [SIGUSR2] = "USR2",
+        [SIGPIPE] = "PIPE", [SIGALRM] = "ALRM",    [SIGTERM] = "TERM", [SIGXCPU] = "XCPU",
+        [SIGSYS] = "SYS",   [SIGVTALRM] = "VTALRM"};
+    if (number > 0 && (size_t)number < sizeof names / sizeof *names && names[number])
+        snprintf(text, SIGNALS_NAME_MAX, "SIG%s", names[number]);
+    else
+        snprintf(text, SIGNALS_NAME_MAX, "signal %d", number);
+    return text;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * signals - dispositions, masks, and signals read as events (signalfd(2)).
+ */
+#ifndef LIB_SIGNALS_H
+#define LIB_SIGNALS_H
+
+#include <signal.h>
+
+/* Room for what signals_name() writes. */
+#define SIGNALS_NAME_MAX 24
+
+/* Block every signal that can be blocked. */
+void signals_block_all(void);
+void signals_unblock_all(void);
+
+/* Every disposition back to its default, whatever was inherited; SIGPIPE and SIGXFSZ ignored where
+ * IGNORE_IO is set, so that a peer that left or a full disk is an errno and not a death. */
+void signals_reset(int ignore_io);
+
+/* A descriptor that yields struct signalfd_siginfo for every signal; non-blocking, close-on-exec.
+ * The signals must be blocked. -1 and errno on failure. */
+int signals_open(void);
+
+/* Next signal number from such a descriptor, 0 where there is none. */
+int signals_next(int fd);
+
+/* "SIGKILL"; "signal 42" for those without a name. Returns TEXT. */
+char *signals_name(int number, char text[static SIGNALS_NAME_MAX]);
+
+#endif

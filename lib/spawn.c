@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * spawn - see spawn.h.
+ */
+#include "lib/spawn.h"
+
+#include "lib/fds.h"
+#include "lib/signals.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+/* Numbers that must survive until exec while the low ones are being rearranged. */
+static int move_above(int fd, size_t count, struct error *error)
+{
+    int moved = fcntl(fd, F_DUPFD_CLOEXEC, (int)count);
+    if (moved < 0)
+        return error_set_errno(error, EXIT_CODE_OS, "cannot duplicate a descriptor");
+    return moved;
+}
+
+/* Two passes: first every source out of the way of every target, then into place. */
+static int arrange_descriptors(const struct spawn_plan *plan, struct error *error)
+{
+    int above[64];
+    size_t count = plan->descriptor_count;
+    if (count > sizeof above / sizeof *above)
+        return error_set(error, EXIT_CODE_SOFTWARE, "%zu descriptors are too many", count);
+    for (size_t i = 0; i < count; i++)
+        if ((above[i] = move_above(plan->descriptors[i], count, error)) < 0)
+            return -1;
+    for (size_t i = 0; i < count; i++)
+        if (dup2(above[i], (int)i) < 0) /* without close-on-exec: these are meant to stay */
+            return error_set_errno(error, EXIT_CODE_OS, "cannot place descriptor %zu", i);
+    return close_range((unsigned)count, ~0U, CLOSE_RANGE_CLOEXEC);
+}
+
+/* The change of user clears the death signal, so it is armed behind it; a parent that died in
+ * between is seen by its pid being gone. */
+static int arm_death_signal(const struct spawn_plan *plan, pid_t parent, struct error *error)
+{
+    if (plan->death_signal == 0)
+        return 0;
+    if (prctl(PR_SET_PDEATHSIG, plan->death_signal) < 0)
+        return error_set_errno(error, EXIT_CODE_OS, "PR_SET_PDEATHSIG");
+    if (getppid() != parent)
+        return error_set(error, EXIT_CODE_OS, "the parent is gone");
+    return 0;
+}
+
+static int apply(const struct spawn_plan *plan, int program, pid_t parent, struct error *error)
+{
+    signals_reset(0);
+    if (setsid() < 0)
+        return error_set_errno(error, EXIT_CODE_OS, "setsid");
+    if (plan->user && credentials_apply(plan->user, error) < 0)
+        return -1;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return error_set_errno(error, EXIT_CODE_OS, "PR_SET_NO_NEW_PRIVS");
+    if (arm_death_signal(plan, parent, error) < 0 || arrange_descriptors(plan, error) < 0)
+        return -1;
+    execveat(program, "", plan->arguments, plan->environment, AT_EMPTY_PATH);
+    return error_set_errno(error, EXIT_CODE_OS, "cannot execute %s", plan->arguments[0]);
+}
+
+static _Noreturn void run_child(struct spawn_plan plan, pid_t parent)
+{
+    struct error error;
+    size_t count = plan.descriptor_count;
+    int program = move_above(plan.program, count, &error);
+    plan.failed_fd = move_above(plan.failed_fd, count, &error);
+    if (program >= 0 && plan.failed_fd >= 0)
+        apply(&plan, program, parent, &error);
+    plan.failed(&plan, &error);
+    _exit((int)error.code);
+}
+
+int spawn_start(const struct spawn_plan *plan, struct child *child, struct error *error)
+{
+    pid_t parent = getpid();
+    pid_t pid = fork();
+    if (pid == 0)
+        run_child(*plan, parent);
+    if (pid < 0)
+        return error_set_errno(error, EXIT_CODE_OS, "fork");
+    if (child_adopt(child, pid) < 0)
+        return error_set_errno(error, EXIT_CODE_OS, "pidfd_open");
+    return 0;
+}
