@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * config - see config.h: looking things up in the model, and freeing it.
+ */
+#include "lib/config.h"
+
+struct config_service *config_find(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->service_count; i++)
+        if (strcmp(config->services[i].name, name) == 0)
+            return &config->services[i];
+    return NULL;
+}
+
+const char *config_option(const struct config_service *service, const char *name)
+{
+    for (size_t i = 0; i < service->option_count; i++)
+        if (strcmp(service->options[i].name, name) == 0)
+            return service->options[i].value;
+    return NULL;
+}
+
+int64_t config_start_workers(const struct config_service *service)
+{
+    return service->workers > 0 ? service->workers : service->start_workers;
+}
+
+int64_t config_slots(const struct config_service *service)
+{
+    return service->workers > service->max_workers ? service->workers : service->max_workers;
+}
+
+static void release_service(struct config_service *service)
+{
+    for (size_t i = 0; i < service->listen_count; i++) {
+        free(service->listens[i].text);
+        free(service->listens[i].found);
+    }
+    for (size_t i = 0; i < service->option_count; i++) {
+        free(service->options[i].name);
+        free(service->options[i].value);
+    }
+    config_key_release(config_service_keys, service);
+    free(service->listens);
+    free(service->options);
+    free(service->handler);
+    free(service->name);
+}
+
+void config_release(struct config *config)
+{
+    if (!config)
+        return;
+    for (size_t i = 0; i < config->service_count; i++)
+        release_service(&config->services[i]);
+    config_key_release(config_global_keys, config);
+    config_key_release(config_log_keys, &config->log);
+    if (config->credentials)
+        credentials_release(config->credentials);
+    free(config->credentials);
+    free(config->services);
+    free(config->file);
+    free(config);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * config - the configuration as the programs see it: complete, checked, defaults filled in.
+ *
+ * What keys there are, of which kind, with which default and range, stands in config_keys.h alone;
+ * the fields below are made from that table. config_read.c fills the model from a file,
+ * config_check.c holds what must be true across keys, config_print.c writes it back.
+ */
+#ifndef LIB_CONFIG_H
+#define LIB_CONFIG_H
+
+#include "lib/address.h"
+#include "lib/buffer.h"
+#include "lib/config_keys.h"
+#include "lib/credentials.h"
+#include "lib/log.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define COUNT(name, ...)    int64_t name;
+#define DURATION(name, ...) int64_t name; /* milliseconds */
+#define BOOLEAN(name, ...)  bool name;
+#define WORD(name, ...)     char *name; /* NULL: not set */
+#define CHOICE(name, ...)   int name;
+#define MODE(name, ...)     int64_t name;
+
+struct config_listen {
+    char *text; /* as written */
+    int line;   /* where, for complaints that come later (binding) */
+    struct address *found;
+    int count;
+};
+
+struct config_option {
+    char *name;
+    char *value;
+};
+
+struct config_service {
+    char *name;
+    struct config_listen *listens;
+    size_t listen_count;
+    char *handler;
+    struct config_option *options; /* of the handler, defaults filled in */
+    size_t option_count;
+    CONFIG_SERVICE_KEYS
+};
+
+struct config {
+    char *file; /* absolute path, or "command line" */
+    CONFIG_GLOBAL_KEYS
+    struct {
+        CONFIG_LOG_KEYS
+    } log;
+    struct credentials *credentials; /* what pools become; NULL: they stay who we are */
+    struct config_service *services;
+    size_t service_count;
+};
+
+#undef COUNT
+#undef DURATION
+#undef BOOLEAN
+#undef WORD
+#undef CHOICE
+#undef MODE
+
+/* Read and check FILE. NULL where anything is wrong: ERRORS then has a line "FILE:LINE: text" for
+ * every error of the file. May ask the name server and the user database. */
+struct config *config_load(const char *file, struct buffer *errors);
+
+/* The same for one service given on the command line. */
+struct config *config_load_command_line(const char *address, const char *handler, int64_t workers,
+                                        const char *control, struct buffer *errors);
+
+/* Read what config_print_snapshot() wrote: nothing is resolved or looked up. */
+struct config *config_load_snapshot(const char *text, struct buffer *errors);
+
+void config_release(struct config *config);
+
+/* The service of that name, NULL where there is none. */
+struct config_service *config_find(const struct config *config, const char *name);
+
+/* Value of a handler option; NULL where the handler has no such option. */
+const char *config_option(const struct config_service *service, const char *name);
+
+/* Workers wanted at the start, and the most there can be at any time (slots in the scoreboard). */
+int64_t config_start_workers(const struct config_service *service);
+int64_t config_slots(const struct config_service *service);
+
+/* The effective configuration, as a file that reads back to the same model. */
+void config_print(const struct config *config, struct buffer *out);
+
+/* What one pool needs to know: the log settings and its service. */
+void config_print_snapshot(const struct config *config, const struct config_service *service,
+                           struct buffer *out);
+
+/* All that decides whether a running pool still fits: equal texts mean nothing changed. */
+void config_print_fingerprint(const struct config *config, const struct config_service *service,
+                              struct buffer *out);
+
+#endif

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * config_check - what must be true across the keys of a configuration.
+ */
+#include "lib/config_reader.h"
+
+#include "include/channel.h"
+#include "lib/control_path.h"
+#include "lib/memory.h"
+
+#include <unistd.h>
+
+static const config_setting_t *place(const config_setting_t *group, const char *key)
+{
+    const config_setting_t *setting = config_setting_get_member(group, key);
+    return setting ? setting : group;
+}
+
+static bool given(const config_setting_t *group, const char *key)
+{
+    return config_setting_get_member(group, key) != NULL;
+}
+
+/* Where only one of two keys is given, the other's default makes way. */
+static void check_order(struct config_reader *reader, const config_setting_t *group,
+                        const char *low_name, int64_t *low, const char *high_name, int64_t *high)
+{
+    if (*low <= *high)
+        return;
+    if (!given(group, low_name))
+        *low = *high;
+    else if (!given(group, high_name))
+        *high = *low;
+    else
+        config_complain(reader, place(group, low_name),
+                        "%s is greater than %s (line %u); it may be at most equal", low_name,
+                        high_name, config_setting_source_line(place(group, high_name)));
+}
+
+static void check_limit(struct config_reader *reader, const config_setting_t *group,
+                        const char *name, int64_t *value, int64_t max_workers)
+{
+    if (*value <= max_workers)
+        return;
+    if (!given(group, name))
+        *value = max_workers;
+    else
+        config_complain(reader, place(group, name), "%s is greater than max_workers, which is %lld",
+                        name, (long long)max_workers);
+}
+
+static void check_sockets(struct config_reader *reader, const config_setting_t *group,
+                          const struct config_service *service)
+{
+    int sockets = 0;
+    for (size_t i = 0; i < service->listen_count; i++)
+        sockets += service->listens[i].count;
+    if (sockets > CHANNEL_LISTENERS_MAX)
+        config_complain(reader, place(group, "listen"),
+                        "%d sockets are too many for one service (%d at most); make it two",
+                        sockets, CHANNEL_LISTENERS_MAX);
+}
+
+void config_check_service(struct config_reader *reader, const config_setting_t *group,
+                          struct config_service *service)
+{
+    if (!service->handler && !given(group, "handler"))
+        config_complain(reader, group,
+                        "service \"%s\" has no handler; add for example handler = \"echo\";",
+                        service->name);
+    if (service->listen_count == 0 && !given(group, "listen"))
+        config_complain(
+            reader, group,
+            "service \"%s\" has no address; add for example listen = [ \"tcp://127.0.0.1:7000\" ];",
+            service->name);
+    check_sockets(reader, group, service);
+    check_order(reader, group, "min_spare", &service->min_spare, "max_spare", &service->max_spare);
+    check_order(reader, group, "restart_delay", &service->restart_delay, "restart_delay_max",
+                &service->restart_delay_max);
+    check_limit(reader, group, "min_spare", &service->min_spare, service->max_workers);
+    check_limit(reader, group, "start_workers", &service->start_workers, service->max_workers);
+}
+
+static const config_setting_t *listen_place(const config_setting_t *root, const char *service,
+                                            size_t index)
+{
+    const config_setting_t *services = config_setting_get_member(root, "services");
+    const config_setting_t *group = config_setting_get_member(services, service);
+    const config_setting_t *listen = config_setting_get_member(group, "listen");
+    const config_setting_t *entry = config_setting_type(listen) == CONFIG_TYPE_STRING
+                                        ? listen
+                                        : config_setting_get_elem(listen, (unsigned)index);
+    return entry ? entry : listen;
+}
+
+static bool overlap(const struct config_listen *a, const struct config_listen *b)
+{
+    for (int i = 0; i < a->count; i++)
+        for (int k = 0; k < b->count; k++)
+            if (address_equal(&a->found[i], &b->found[k]))
+                return true;
+    return false;
+}
+
+/* True where LATER, or one before it in the same service, claims what FIRST claims. */
+static void check_duplicates_of(struct config_reader *reader, const config_setting_t *root,
+                                size_t service, size_t index)
+{
+    const struct config *config = reader->config;
+    const struct config_listen *mine = &config->services[service].listens[index];
+    for (size_t s = 0; s <= service; s++) {
+        const struct config_service *other = &config->services[s];
+        size_t end = s == service ? index : other->listen_count;
+        for (size_t i = 0; i < end; i++)
+            if (overlap(mine, &other->listens[i])) {
+                config_complain(reader, listen_place(root, config->services[service].name, index),
+                                "%s is taken already by service \"%s\" (line %d)", mine->text,
+                                other->name, other->listens[i].line);
+                return;
+            }
+    }
+}
+
+static void check_duplicates(struct config_reader *reader, const config_setting_t *root)
+{
+    for (size_t s = 0; s < reader->config->service_count; s++)
+        for (size_t i = 0; i < reader->config->services[s].listen_count; i++)
+            check_duplicates_of(reader, root, s, i);
+}
+
+static void check_user_of_root(struct config_reader *reader, const config_setting_t *root,
+                               const struct credentials *credentials)
+{
+    if (credentials->uid == 0 && !reader->config->allow_root)
+        config_complain(reader, place(root, "user"),
+                        "workers would run as root; name another user, or add allow_root = true;");
+}
+
+static void check_user(struct config_reader *reader, const config_setting_t *root)
+{
+    struct config *config = reader->config;
+    struct credentials credentials;
+    struct error error;
+    if (!config->user && geteuid() != 0)
+        return;
+    if (!config->user)
+        config->user = memory_string("nobody");
+    if (credentials_lookup(&credentials, config->user, &error) < 0) {
+        config_complain(reader, place(root, "user"), "%s", error.text);
+        return;
+    }
+    if (geteuid() == 0) {
+        check_user_of_root(reader, root, &credentials);
+        config->credentials = memory_zeroed(1, sizeof *config->credentials);
+        *config->credentials = credentials;
+        return;
+    }
+    if (credentials.uid != geteuid())
+        config_complain(reader, place(root, "user"),
+                        "only root can run workers as \"%s\"; remove this key or start as root",
+                        config->user);
+    credentials_release(&credentials);
+}
+
+void config_check_global(struct config_reader *reader, const config_setting_t *root)
+{
+    struct config *config = reader->config;
+    if (config->service_count == 0 && !given(root, "services"))
+        config_complain(reader, root, "there is no service; add services = { NAME = { … }; };");
+    if (!reader->lookup)
+        return;
+    check_duplicates(reader, root);
+    check_user(reader, root);
+    if (!config->control)
+        config->control = control_path_default();
+    const char *const paths[] = {"control", "pid_file"};
+    const char *const values[] = {config->control, config->pid_file};
+    for (int i = 0; i < 2; i++)
+        if (values[i] && values[i][0] != '/')
+            config_complain(reader, place(root, paths[i]), "%s must be an absolute path", paths[i]);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * config_keys - every key of the configuration file, once.
+ *
+ * From these rows come the fields of struct config, the parser, `preforkd --help-config`, the
+ * printed effective configuration and the tests. To add a key, add a row.
+ *
+ *     COUNT(name, default, least, most, text)
+ *     DURATION(name, default in ms, least, most, text)      0 means "no limit" where least is 0
+ *     BOOLEAN(name, default, text)
+ *     WORD(name, default or NULL, text)
+ *     CHOICE(name, default, table of names, text)
+ *     MODE(name, default, text)                             a file mode, written "0660"
+ */
+#ifndef LIB_CONFIG_KEYS_H
+#define LIB_CONFIG_KEYS_H
+
+#include "lib/log.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* clang-format off */
+#define CONFIG_GLOBAL_KEYS \
+    WORD(user, NULL, "user that pools and workers run as; root starts default to nobody") \
+    BOOLEAN(allow_root, false, "let user be root") \
+    WORD(control, NULL, "path of the control socket") \
+    WORD(pid_file, NULL, "file that holds the pid, locked while preforkd runs")
+
+#define CONFIG_LOG_KEYS \
+    CHOICE(level, LOG_LEVEL_INFO, log_level_names, "least severe level that is written") \
+    CHOICE(format, LOG_FORMAT_LOGFMT, log_format_names, "logfmt or json") \
+    WORD(file, NULL, "append to this file instead of standard error")
+
+#define CONFIG_DAY_MS (INT64_C(24) * 3600 * 1000)
+#define CONFIG_SERVICE_KEYS \
+    COUNT(workers, 0, 1, 65536, "fixed number of workers; without it the elastic keys apply") \
+    COUNT(start_workers, 5, 1, 65536, "elastic: workers at the start") \
+    COUNT(min_spare, 5, 1, 65536, "elastic: idle workers to keep at least") \
+    COUNT(max_spare, 10, 1, 65536, "elastic: idle workers to keep at most") \
+    COUNT(max_workers, 256, 1, 65536, "most workers at any time") \
+    COUNT(max_connections_per_worker, 0, 0, INT64_C(1000000000), \
+          "replace a worker after that many connections; 0 = never") \
+    DURATION(idle_timeout, 60000, 0, 365 * CONFIG_DAY_MS, \
+             "end a connection on which no byte moved for that long; 0 = never") \
+    DURATION(max_lifetime, 0, 0, 365 * CONFIG_DAY_MS, \
+             "end a connection that is older; 0 = never") \
+    DURATION(start_timeout, 10000, 10, CONFIG_DAY_MS, "a worker or pool must be ready by then") \
+    DURATION(graceful_timeout, 30000, 0, 365 * CONFIG_DAY_MS, \
+             "how long connections in hand may go on when their worker has to leave") \
+    DURATION(kill_timeout, 5000, 10, CONFIG_DAY_MS, \
+             "how long a worker that was told to end its connection may take before SIGKILL") \
+    DURATION(restart_delay, 100, 1, CONFIG_DAY_MS, \
+             "hold-off after a worker died before it was ready; doubles each time") \
+    DURATION(restart_delay_max, 30000, 1, CONFIG_DAY_MS, "longest such hold-off") \
+    COUNT(backlog, 4096, 1, 65535, "connections the kernel queues, listen(2)") \
+    MODE(socket_mode, 0666, "permissions of Unix sockets in the file system") \
+    BOOLEAN(access_log, true, "one log line per connection")
+/* clang-format on */
+
+enum config_kind {
+    CONFIG_COUNT,
+    CONFIG_DURATION,
+    CONFIG_BOOLEAN,
+    CONFIG_WORD,
+    CONFIG_CHOICE,
+    CONFIG_MODE,
+};
+
+struct config_key {
+    const char *name;
+    enum config_kind kind;
+    size_t offset;     /* of the field in its structure */
+    int64_t fallback;  /* default; of a word: see fallback_word */
+    int64_t low, high; /* inclusive */
+    const char *fallback_word;
+    const char *const *choices; /* ends with NULL */
+    const char *text;
+};
+
+/* The rows as tables; each ends with a row whose name is NULL. Offsets count from struct config
+ * (global), its member log, and struct config_service. */
+extern const struct config_key config_global_keys[];
+extern const struct config_key config_log_keys[];
+extern const struct config_key config_service_keys[];
+
+/* Names of a table, then those of EXTRA (ends with NULL), into OUT (ends with NULL). */
+#define CONFIG_NAMES_MAX 64
+void config_key_names(const struct config_key *keys, const char *const *extra,
+                      const char *out[static CONFIG_NAMES_MAX]);
+
+/* Fill the structure at BASE with the defaults of its table. */
+void config_key_defaults(const struct config_key *keys, void *base);
+
+/* Free the words of the structure at BASE. */
+void config_key_release(const struct config_key *keys, void *base);
+
+/* The row called NAME, or NULL. */
+const struct config_key *config_key_find(const struct config_key *keys, const char *name);
+
+#endif

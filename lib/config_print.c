@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * config_print - the model written as a libconfig file that reads back to the same model.
+ *
+ * Used for --print-config and `preforkctl config`, and as the only form in which configuration
+ * travels to a pool.
+ */
+#include "lib/config_reader.h"
+
+#include "lib/quantity.h"
+
+#include <inttypes.h>
+
+void config_print_word(struct buffer *out, const char *word)
+{
+    buffer_append(out, "\"", 1);
+    for (; *word; word++) {
+        unsigned char c = (unsigned char)*word;
+        if (c == '"' || c == '\\')
+            buffer_printf(out, "\\%c", c);
+        else if (c < ' ' || c == 0x7F)
+            buffer_printf(out, "\\x%02x", c);
+        else
+            buffer_append(out, word, 1);
+    }
+    buffer_append(out, "\"", 1);
+}
+
+static void print_value(struct buffer *out, const struct config_key *key, const void *field)
+{
+    char text[QUANTITY_TEXT_MAX];
+    switch (key->kind) {
+    case CONFIG_COUNT:
+        buffer_printf(out, "%" PRId64, *(const int64_t *)field);
+        break;
+    case CONFIG_DURATION:
+        buffer_printf(out, "\"%s\"", quantity_print_duration(*(const int64_t *)field, text));
+        break;
+    case CONFIG_BOOLEAN:
+        buffer_printf(out, "%s", *(const bool *)field ? "true" : "false");
+        break;
+    case CONFIG_CHOICE:
+        config_print_word(out, key->choices[*(const int *)field]);
+        break;
+    case CONFIG_WORD:
+        config_print_word(out, *(char *const *)field);
+        break;
+    case CONFIG_MODE:
+        buffer_printf(out, "\"%04" PRIo64 "\"", (uint64_t) * (const int64_t *)field);
+        break;
+    }
+}
+
+/* A word that is not set, and a count below its least value, stand for "absent". */
+static bool is_set(const struct config_key *key, const void *field)
+{
+    if (key->kind == CONFIG_WORD)
+        return *(char *const *)field != NULL;
+    return key->kind != CONFIG_COUNT || *(const int64_t *)field >= key->low;
+}
+
+static void print_keys(struct buffer *out, const struct config_key *keys, const void *base,
+                       const char *indent)
+{
+    for (; keys->name; keys++) {
+        const void *field = (const char *)base + keys->offset;
+        if (!is_set(keys, field))
+            continue;
+        buffer_printf(out, "%s%s = ", indent, keys->name);
+        print_value(out, keys, field);
+        buffer_printf(out, ";\n");
+    }
+}
+
+static void print_service(struct buffer *out, const struct config_service *service)
+{
+    buffer_printf(out, "  %s = {\n    listen = [ ", service->name);
+    for (size_t i = 0; i < service->listen_count; i++) {
+        buffer_printf(out, "%s", i > 0 ? ", " : "");
+        config_print_word(out, service->listens[i].text);
+    }
+    buffer_printf(out, " ];\n    handler = { type = ");
+    config_print_word(out, service->handler);
+    for (size_t i = 0; i < service->option_count; i++) {
+        buffer_printf(out, "; %s = ", service->options[i].name);
+        config_print_word(out, service->options[i].value);
+    }
+    buffer_printf(out, "; };\n");
+    print_keys(out, config_service_keys, service, "    ");
+    buffer_printf(out, "  };\n");
+}
+
+static void print_log(struct buffer *out, const struct config *config)
+{
+    buffer_printf(out, "log = {\n");
+    print_keys(out, config_log_keys, &config->log, "  ");
+    buffer_printf(out, "};\n");
+}
+
+void config_print(const struct config *config, struct buffer *out)
+{
+    print_keys(out, config_global_keys, config, "");
+    print_log(out, config);
+    buffer_printf(out, "services = {\n");
+    for (size_t i = 0; i < config->service_count; i++)
+        print_service(out, &config->services[i]);
+    buffer_printf(out, "};\n");
+}
+
+void config_print_snapshot(const struct config *config, const struct config_service *service,
+                           struct buffer *out)
+{
+    print_log(out, config);
+    buffer_printf(out, "services = {\n");
+    print_service(out, service);
+    buffer_printf(out, "};\n");
+}
+
+void config_print_fingerprint(const struct config *config, const struct config_service *service,
+                              struct buffer *out)
+{
+    char text[ADDRESS_TEXT_MAX];
+    config_print_snapshot(config, service, out);
+    buffer_printf(out, "# user %s\n", config->user ? config->user : "");
+    for (size_t i = 0; i < service->listen_count; i++)
+        for (int k = 0; k < service->listens[i].count; k++)
+            buffer_printf(out, "# %s\n", address_print(&service->listens[i].found[k], text));
+}

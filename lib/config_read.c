@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * config_read - from a libconfig file to the model, every error of the file in one run.
+ */
+#include "lib/config_reader.h"
+
+#include "include/handlers.h"
+#include "lib/memory.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sys/stat.h>
+
+#define FILE_MAX_BYTES (1 << 20)
+
+static const char *const HANDLER_NAMES[] = {
+#define HANDLER(name, text) #name,
+    HANDLERS(HANDLER)
+#undef HANDLER
+        NULL};
+
+static const struct {
+    const char *handler, *name, *fallback;
+} HANDLER_OPTION_ROWS[] = {
+#define OPTION(handler, name, fallback, text) {#handler, #name, fallback},
+    HANDLER_OPTIONS(OPTION)
+#undef OPTION
+};
+
+#define HANDLER_OPTION_COUNT (sizeof HANDLER_OPTION_ROWS / sizeof *HANDLER_OPTION_ROWS)
+
+/* Every member of GROUP is a key of the table, or one of SPECIAL, which the caller reads. */
+static void read_group(struct config_reader *reader, const config_setting_t *group,
+                       const struct config_key *keys, void *base, const char *const *special)
+{
+    const char *names[CONFIG_NAMES_MAX];
+    config_key_names(keys, special, names);
+    for (int i = 0; i < config_setting_length(group); i++) {
+        const config_setting_t *setting = config_setting_get_elem(group, (unsigned)i);
+        const char *name = config_setting_name(setting);
+        const struct config_key *key = config_key_find(keys, name);
+        bool known = false;
+        for (const char *const *s = special; *s; s++)
+            known = known || strcmp(*s, name) == 0;
+        if (key)
+            config_read_key(reader, setting, key, base);
+        else if (!known)
+            config_unknown_word(reader, setting, "key", name, names);
+    }
+}
+
+static void read_listen_entry(struct config_reader *reader, const config_setting_t *setting,
+                              struct config_service *service)
+{
+    struct address found[ADDRESS_RESOLVED_MAX];
+    struct error error;
+    if (config_setting_type(setting) != CONFIG_TYPE_STRING) {
+        config_complain(reader, setting, "an address must be a string, not %s",
+                        config_type_name(setting));
+        return;
+    }
+    const char *text = config_setting_get_string(setting);
+    int count = reader->lookup ? address_parse(text, found, &error) : address_check(text, &error);
+    if (count < 0) {
+        config_complain(reader, setting, "%s", error.text);
+        return;
+    }
+    size_t size = (service->listen_count + 1) * sizeof *service->listens;
+    service->listens = memory_resize(service->listens, size);
+    struct config_listen *listen = &service->listens[service->listen_count++];
+    *listen = (struct config_listen){.text = memory_string(text),
+                                     .line = (int)config_setting_source_line(setting),
+                                     .count = count};
+    listen->found = memory_zeroed((size_t)count + 1, sizeof *found);
+    memcpy(listen->found, found, (size_t)count * sizeof *found);
+}
+
+static void read_listen(struct config_reader *reader, const config_setting_t *setting,
+                        struct config_service *service)
+{
+    int type = config_setting_type(setting);
+    if (type == CONFIG_TYPE_STRING) {
+        read_listen_entry(reader, setting, service);
+        return;
+    }
+    if (type != CONFIG_TYPE_ARRAY && type != CONFIG_TYPE_LIST) {
+        config_wrong_type(reader, setting, "an array of addresses");
+        return;
+    }
+    if (config_setting_length(setting) == 0)
+        config_complain(reader, setting, "listen is empty; name at least one address");
+    for (int i = 0; i < config_setting_length(setting); i++)
+        read_listen_entry(reader, config_setting_get_elem(setting, (unsigned)i), service);
+}
+
+/* Take the options HANDLER knows from GROUP (NULL: all defaults). */
+static void read_options(struct config_reader *reader, const config_setting_t *group,
+                         struct config_service *service)
+{
+    const char *names[HANDLER_OPTION_COUNT + 2] = {"type"};
+    size_t known = 1;
+    for (size_t i = 0; i < HANDLER_OPTION_COUNT; i++) {
+        if (strcmp(HANDLER_OPTION_ROWS[i].handler, service->handler) != 0)
+            continue;
+        const char *name = HANDLER_OPTION_ROWS[i].name;
+        const config_setting_t *setting = group ? config_setting_get_member(group, name) : NULL;
+        const char *value = setting ? config_read_word(reader, setting) : NULL;
+        names[known++] = name;
+        size_t size = (service->option_count + 1) * sizeof *service->options;
+        service->options = memory_resize(service->options, size);
+        service->options[service->option_count++] = (struct config_option){
+            memory_string(name), memory_string(value ? value : HANDLER_OPTION_ROWS[i].fallback)};
+    }
+    names[known] = NULL;
+    for (int i = 0; group && i < config_setting_length(group); i++) {
+        const config_setting_t *setting = config_setting_get_elem(group, (unsigned)i);
+        bool found = false;
+        for (size_t k = 0; k < known; k++)
+            found = found || strcmp(names[k], config_setting_name(setting)) == 0;
+        if (!found)
+            config_unknown_word(reader, setting, "option", config_setting_name(setting), names);
+    }
+}
+
+static void read_handler(struct config_reader *reader, const config_setting_t *setting,
+                         struct config_service *service)
+{
+    const config_setting_t *group = NULL, *type = setting;
+    if (config_setting_type(setting) == CONFIG_TYPE_GROUP) {
+        group = setting;
+        type = config_setting_get_member(group, "type");
+        if (!type) {
+            config_complain(reader, group, "handler has no type; write { type = \"echo\"; }");
+            return;
+        }
+    }
+    const char *name = config_read_word(reader, type);
+    if (!name)
+        return;
+    for (const char *const *known = HANDLER_NAMES; *known; known++)
+        if (strcmp(*known, name) == 0) {
+            service->handler = memory_string(name);
+            read_options(reader, group, service);
+            return;
+        }
+    if (strcmp(name, "exec") == 0 || strcmp(name, "listen") == 0 || strcmp(name, "plugin") == 0)
+        config_complain(reader, type, "handler type \"%s\" is not served by this version", name);
+    else
+        config_unknown_word(reader, type, "handler", name, HANDLER_NAMES);
+}
+
+static void read_service(struct config_reader *reader, const config_setting_t *group,
+                         struct config_service *service)
+{
+    static const char *const special[] = {"listen", "handler", NULL};
+    service->name = memory_string(config_setting_name(group));
+    config_key_defaults(config_service_keys, service);
+    if (config_setting_type(group) != CONFIG_TYPE_GROUP) {
+        config_wrong_type(reader, group, "a group { … }");
+        return;
+    }
+    read_group(reader, group, config_service_keys, service, special);
+    const config_setting_t *listen = config_setting_get_member(group, "listen");
+    const config_setting_t *handler = config_setting_get_member(group, "handler");
+    if (listen)
+        read_listen(reader, listen, service);
+    if (handler)
+        read_handler(reader, handler, service);
+    config_check_service(reader, group, service);
+}
+
+static void read_services(struct config_reader *reader, const config_setting_t *group)
+{
+    struct config *config = reader->config;
+    if (config_setting_type(group) != CONFIG_TYPE_GROUP) {
+        config_wrong_type(reader, group, "a group { NAME = { … }; }");
+        return;
+    }
+    size_t count = (size_t)config_setting_length(group);
+    if (count == 0)
+        config_complain(reader, group, "there is no service in it");
+    config->services = memory_zeroed(count + 1, sizeof *config->services);
+    for (; config->service_count < count; config->service_count++)
+        read_service(reader, config_setting_get_elem(group, (unsigned)config->service_count),
+                     &config->services[config->service_count]);
+}
+
+static void read_root(struct config_reader *reader, const config_setting_t *root)
+{
+    static const char *const special[] = {"log", "services", NULL};
+    static const char *const none[] = {NULL};
+    struct config *config = reader->config;
+    const config_setting_t *log = config_setting_get_member(root, "log");
+    const config_setting_t *services = config_setting_get_member(root, "services");
+    config_key_defaults(config_global_keys, config);
+    config_key_defaults(config_log_keys, &config->log);
+    read_group(reader, root, config_global_keys, config, special);
+    if (log && config_setting_type(log) == CONFIG_TYPE_GROUP)
+        read_group(reader, log, config_log_keys, &config->log, none);
+    else if (log)
+        config_wrong_type(reader, log, "a group { level = …; format = …; }");
+    if (services)
+        read_services(reader, services);
+    config_check_global(reader, root);
+}
+
+static void syntax_error(const config_t *tree, struct config_reader *reader)
+{
+    const char *file = config_error_file(tree);
+    buffer_printf(reader->errors, "%s:%d: %s\n", file ? file : reader->file,
+                  config_error_line(tree), config_error_text(tree));
+    reader->error_count++;
+}
+
+static struct config *build(config_t *tree, int parsed, struct config_reader *reader)
+{
+    reader->config = memory_zeroed(1, sizeof *reader->config);
+    reader->config->file = memory_string(reader->file);
+    if (parsed == CONFIG_TRUE)
+        read_root(reader, config_root_setting(tree));
+    else
+        syntax_error(tree, reader);
+    config_destroy(tree);
+    if (reader->error_count == 0)
+        return reader->config;
+    config_release(reader->config);
+    return NULL;
+}
+
+/* libconfig would read a device or a pipe for ever. */
+static int check_file(const char *file, struct buffer *errors)
+{
+    struct stat about;
+    if (stat(file, &about) < 0)
+        buffer_printf(errors, "%s: %s\n", file, strerror(errno));
+    else if (!S_ISREG(about.st_mode))
+        buffer_printf(errors, "%s: not a regular file\n", file);
+    else if (about.st_size > FILE_MAX_BYTES)
+        buffer_printf(errors, "%s: larger than 1 MiB\n", file);
+    else
+        return 0;
+    return -1;
+}
+
+struct config *config_load(const char *file, struct buffer *errors)
+{
+    struct config_reader reader = {.errors = errors, .file = file, .lines = true, .lookup = true};
+    config_t tree;
+    if (check_file(file, errors) < 0)
+        return NULL;
+    char *directory = memory_string(file);
+    char *slash = strrchr(directory, '/');
+    config_init(&tree);
+    if (slash) {
+        slash[slash == directory] = '\0';
+        config_set_include_dir(&tree, directory);
+    }
+    free(directory);
+    FILE *stream = fopen(file, "re");
+    if (!stream) {
+        buffer_printf(errors, "%s: %s\n", file, strerror(errno));
+        config_destroy(&tree);
+        return NULL;
+    }
+    int parsed = config_read(&tree, stream);
+    fclose(stream);
+    return build(&tree, parsed, &reader);
+}
+
+static struct config *load_text(const char *text, struct config_reader *reader)
+{
+    config_t tree;
+    config_init(&tree);
+    return build(&tree, config_read_string(&tree, text), reader);
+}
+
+struct config *config_load_snapshot(const char *text, struct buffer *errors)
+{
+    struct config_reader reader = {.errors = errors, .file = "snapshot", .lines = true};
+    return load_text(text, &reader);
+}
+
+struct config *config_load_command_line(const char *address, const char *handler, int64_t workers,
+                                        const char *control, struct buffer *errors)
+{
+    struct config_reader reader = {.errors = errors, .file = "command line", .lookup = true};
+    struct buffer text = {0};
+    if (control) {
+        buffer_printf(&text, "control = ");
+        config_print_word(&text, control);
+        buffer_printf(&text, ";\n");
+    }
+    buffer_printf(&text, "services = { service = { listen = ");
+    config_print_word(&text, address);
+    buffer_printf(&text, "; handler = ");
+    config_print_word(&text, handler);
+    if (workers > 0)
+        buffer_printf(&text, "; workers = %" PRId64, workers);
+    buffer_printf(&text, "; }; };\n");
+    struct config *config = load_text(buffer_text(&text), &reader);
+    buffer_release(&text);
+    return config;
+}

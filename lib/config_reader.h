@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * config_reader - private to config_*.c: what is being read, and how its errors are said.
+ */
+#ifndef LIB_CONFIG_READER_H
+#define LIB_CONFIG_READER_H
+
+#include "lib/config.h"
+
+#include <libconfig.h>
+
+struct config_reader {
+    struct config *config; /* being filled */
+    struct buffer *errors; /* a line each */
+    const char *file;      /* for settings whose file libconfig does not know */
+    bool lines;            /* false: there is no file, lines mean nothing */
+    bool lookup;           /* false: resolve no name, look up no user */
+    int error_count;
+};
+
+/* Add "FILE:LINE: text" for the place of SETTING. */
+void config_complain(struct config_reader *reader, const config_setting_t *setting,
+                     const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* The same for a few things that are said at several places. */
+void config_wrong_type(struct config_reader *reader, const config_setting_t *setting,
+                       const char *wanted);
+void config_unknown_word(struct config_reader *reader, const config_setting_t *setting,
+                         const char *what, const char *word, const char *const *known);
+
+/* "an integer", for such messages. */
+const char *config_type_name(const config_setting_t *setting);
+
+/* The string of a setting, NULL and a complaint where it is something else or empty. */
+const char *config_read_word(struct config_reader *reader, const config_setting_t *setting);
+
+/* Read the setting into the field of its table row, or complain. */
+void config_read_key(struct config_reader *reader, const config_setting_t *setting,
+                     const struct config_key *key, void *base);
+
+/* Write WORD as a libconfig string, quotes included. */
+void config_print_word(struct buffer *out, const char *word);
+
+/* The rules across keys; called when everything was read. */
+void config_check_service(struct config_reader *reader, const config_setting_t *group,
+                          struct config_service *service);
+void config_check_global(struct config_reader *reader, const config_setting_t *root);
+
+#endif
