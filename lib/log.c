@@ -128,10 +128,11 @@ void log_int(struct log_line *line, const char *key, int64_t value)
     put_number(line, key, digits);
 }
 
-void log_seconds(struct log_line *line, const char *key, int64_t ms)
+void log_seconds(struct log_line *line, const char *key, int64_t us)
 {
-    char digits[32];
-    snprintf(digits, sizeof digits, "%" PRId64 ".%03d", ms / 1000, (int)(ms % 1000));
+    char digits[40];
+    us = us < 0 ? 0 : us;
+    snprintf(digits, sizeof digits, "%" PRId64 ".%06d", us / 1000000, (int)(us % 1000000));
     put_number(line, key, digits);
 }
 

@@ -55,7 +55,7 @@ void log_begin(struct log_line *line, enum log_level level, const char *message)
 void log_text(struct log_line *line, const char *key, const char *value);
 void log_bytes(struct log_line *line, const char *key, const void *bytes, size_t length);
 void log_int(struct log_line *line, const char *key, int64_t value);
-void log_seconds(struct log_line *line, const char *key, int64_t ms); /* printed as 1.250 */
+void log_seconds(struct log_line *line, const char *key, int64_t us); /* printed as 1.250000 */
 void log_end(struct log_line *line);
 
 /* A line without fields of its own. */

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * worker.h - the contract between a pool and its workers.
+ *
+ * The pool initialises the handler once with worker_prepare(), and after each fork the child calls
+ * worker_run(), which never returns. From then on the two share:
+ *
+ *     scoreboard slot   the worker writes its half (scoreboard.h)
+ *     notify            an eventfd the worker adds 1 to when it became READY
+ *     WORKER_DRAIN      signal: leave after the connection in hand
+ *     WORKER_CUT        signal with a value (worker_cut_value): end that one connection
+ *     exit status       enum worker_exit
+ */
+#ifndef WORKER_H
+#define WORKER_H
+
+#include "include/scoreboard.h"
+#include "lib/config.h"
+
+#include <signal.h>
+
+#define WORKER_DRAIN SIGTERM
+#define WORKER_CUT   SIGUSR1
+
+enum worker_exit {
+    WORKER_EXIT_LEFT = 0,    /* as asked, or after max_connections_per_worker */
+    WORKER_EXIT_INIT = 100,  /* worker_init() refused */
+    WORKER_EXIT_PARENT = 101 /* the pool was gone before the worker began */
+};
+
+/* Why a connection ended. Also the reason that travels with WORKER_CUT. */
+#define WORKER_ENDS(END)                                                                           \
+    END(CLIENT, "client closed")      /* the client sent its end */                                \
+    END(SERVER, "server closed")      /* the handler was done */                                   \
+    END(GONE, "reset")                /* the client reset it, or stopped reading and left */       \
+    END(IDLE, "idle_timeout")         /* no byte moved for that long */                            \
+    END(LIFETIME, "max_lifetime")     /* older than that */                                        \
+    END(GRACEFUL, "graceful_timeout") /* its worker had to leave */                                \
+    END(FAILED, "system error")       /* recv or send failed for reasons of this machine */
+
+enum worker_end {
+#define END(id, text) WORKER_END_##id,
+    WORKER_ENDS(END)
+#undef END
+};
+
+extern const char *const worker_end_names[];
+
+/* The value of WORKER_CUT: which connection (low bits of the slot's sequence) and why. A worker
+ * that is at another connection by then ignores it. */
+static inline int worker_cut_value(uint32_t sequence, enum worker_end reason)
+{
+    return (int)((sequence & 0x00FFFFFFu) | ((uint32_t)reason << 24));
+}
+
+/* What all workers of a pool have in common; made before the first fork, never changed after. */
+struct worker_plan {
+    const struct config_service *service;
+    const int *listeners; /* listening sockets; worker i has them at the same numbers */
+    int listener_count;
+    int dead_fd; /* put in place of the listeners on drain: neither accepts nor blocks */
+    int notify_fd;
+    int keep_below; /* close every descriptor from this number on */
+    struct scoreboard *scoreboard;
+    pid_t pool_pid;
+};
+
+/* In the pool, before any fork: find and initialise the handler. 0, or -1 with ERROR. */
+int worker_prepare(const struct worker_plan *plan, struct error *error);
+
+/* In the child, right after fork, all signals blocked. SLOT is its index in the scoreboard. Arms
+ * the lifeline, becomes READY, serves until told to leave, exits with enum worker_exit. */
+_Noreturn void worker_run(const struct worker_plan *plan, uint32_t slot);
+
+#endif

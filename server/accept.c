@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * accept - see accept.h.
+ *
+ * One listener: a blocking accept4, so that the kernel wakes exactly one worker per connection, in
+ * turn. Several: they are non-blocking and polled. In both cases a drain signal puts a dead
+ * descriptor in place of the listeners, which makes either call return at once; a flag alone would
+ * be lost when the signal comes just before the call.
+ */
+#include "server/accept.h"
+
+#include "lib/log.h"
+
+#include <errno.h>
+#include <poll.h>
+
+#define LISTENERS_MAX 32
+
+enum accept_verdict accept_judge(int error)
+{
+    switch (error) {
+    case EAGAIN:
+        return ACCEPT_WAIT;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+        return ACCEPT_BACK_OFF;
+    case EBADF:
+    case EINVAL:
+    case ENOTSOCK:
+    case EOPNOTSUPP:
+    case EFAULT:
+        return ACCEPT_CLOSED;
+    default: /* EINTR, ECONNABORTED, and the network errors accept(2) hands on */
+        return ACCEPT_RETRY;
+    }
+}
+
+int accept_delay_ms(int refusals)
+{
+    return refusals >= 7 ? 500 : 10 << (refusals > 0 ? refusals - 1 : 0);
+}
+
+static void back_off(struct acceptor *a, int error)
+{
+    struct log_line line;
+    if (a->refusals++ == 0) {
+        log_begin(&line, LOG_LEVEL_WARNING, "accept refused by the system, backing off");
+        log_text(&line, "error", strerror(error));
+        log_end(&line);
+    }
+    poll(NULL, 0, accept_delay_ms(a->refusals)); /* a signal ends it early */
+}
+
+static void recovered(struct acceptor *a)
+{
+    struct log_line line;
+    log_begin(&line, LOG_LEVEL_INFO, "accept works again");
+    log_int(&line, "refusals", a->refusals);
+    log_end(&line);
+    a->refusals = 0;
+}
+
+static void wait_for_any(struct acceptor *a)
+{
+    struct pollfd p[LISTENERS_MAX];
+    for (int i = 0; i < a->count; i++)
+        p[i] = (struct pollfd){.fd = a->listeners[i], .events = POLLIN};
+    poll(p, (nfds_t)a->count, -1);
+    for (int i = 0; i < a->count; i++) {
+        int candidate = (a->next + 1 + i) % a->count;
+        if (p[candidate].revents) {
+            a->next = candidate;
+            return;
+        }
+    }
+}
+
+int accept_next(struct acceptor *a, union socket_address *peer)
+{
+    while (!*a->stopping) {
+        if (a->count > 1)
+            wait_for_any(a);
+        socklen_t length = sizeof *peer;
+        peer->any.sa_family = AF_UNIX; /* an unnamed Unix client leaves it alone */
+        int fd = accept4(a->listeners[a->next], &peer->any, &length, SOCK_CLOEXEC);
+        if (fd >= 0) {
+            if (a->refusals > 0)
+                recovered(a);
+            return fd;
+        }
+        int error = errno;
+        switch (accept_judge(error)) {
+        case ACCEPT_RETRY:
+            break;
+        case ACCEPT_WAIT:
+            if (a->count == 1) /* somebody else made it non-blocking */
+                wait_for_any(a);
+            break;
+        case ACCEPT_BACK_OFF:
+            back_off(a, error);
+            break;
+        case ACCEPT_CLOSED:
+            if (!*a->stopping)
+                log_error("the listening socket is unusable: %s", strerror(error));
+            return -1;
+        }
+    }
+    return -1;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * accept - getting the next client, and what every errno of accept4(2) means; runs in the worker.
+ */
+#ifndef SERVER_ACCEPT_H
+#define SERVER_ACCEPT_H
+
+#include "lib/address.h"
+
+#include <signal.h>
+
+struct acceptor {
+    const int *listeners;
+    int count;
+    int next;     /* which one to ask first, so that none starves */
+    int refusals; /* in a row: descriptors or memory ran out */
+    const volatile sig_atomic_t *stopping;
+};
+
+enum accept_verdict {
+    ACCEPT_RETRY,    /* that client is gone, or a signal came: ask again */
+    ACCEPT_WAIT,     /* nothing there: wait with poll(2) */
+    ACCEPT_BACK_OFF, /* descriptors or memory ran out: ask again later */
+    ACCEPT_CLOSED    /* not a listening socket (any more): leave */
+};
+
+/* What ERROR, an errno of accept4(2), asks for. Pure. */
+enum accept_verdict accept_judge(int error);
+
+/* How long to wait after so many refusals in a row: 10 ms, doubling, 500 ms at most. Pure. */
+int accept_delay_ms(int refusals);
+
+/* The next client, its address in *PEER; blocks. -1 when the worker has to leave: a client that
+ * was accepted before that is always returned. */
+int accept_next(struct acceptor *acceptor, union socket_address *peer);
+
+#endif

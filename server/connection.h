@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * connection - one accepted client, from accept to close; runs in the worker.
+ *
+ * All reading and writing of sockets is here, and so is what EINTR, short writes, resets and
+ * broken pipes mean. Sockets are blocking; a deadline ends a blocked call by shutting the socket
+ * down (connection_cut, from the signal handler), so that no call per message is needed for it.
+ */
+#ifndef SERVER_CONNECTION_H
+#define SERVER_CONNECTION_H
+
+#include "include/worker.h"
+
+#include <preforkd/handler.h>
+
+/* struct preforkd_connection is what handlers hold a pointer to. */
+struct preforkd_connection {
+    volatile sig_atomic_t fd;  /* -1: no client */
+    volatile sig_atomic_t cut; /* 0, or 1 + enum worker_end */
+    uint32_t sequence;         /* of the slot, while this client is served */
+    enum worker_end end;       /* as far as known */
+    bool client_ended;         /* it has sent its end of file */
+    union socket_address peer;
+    char peer_text[ADDRESS_TEXT_MAX]; /* made when first asked for */
+    struct scoreboard_worker *slot;
+    uint64_t bytes_in, bytes_out; /* of this connection */
+    int64_t accepted_us;          /* clock_now_us(); 0 unless somebody will print it */
+    const volatile sig_atomic_t *stopping;
+};
+
+/* A client was accepted on FD. TIMED: its duration will be wanted. */
+void connection_begin(struct preforkd_connection *c, int fd, const union socket_address *peer,
+                      bool timed);
+
+/* As the host's read_some and write_all. */
+ptrdiff_t connection_read(struct preforkd_connection *c, void *bytes, size_t size);
+int connection_write(struct preforkd_connection *c, const void *bytes, size_t size);
+
+/* Close the socket the way the handler asked for, and settle why the connection ended. */
+void connection_finish(struct preforkd_connection *c, enum preforkd_close how);
+
+/* End the connection in hand for REASON, from a signal handler: async-signal-safe. The client
+ * sees an end of file, the blocked call returns, the handler gets PREFORKD_ENDED. */
+void connection_cut(struct preforkd_connection *c, enum worker_end reason);
+
+const char *connection_peer(struct preforkd_connection *c);
+
+#endif

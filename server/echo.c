@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * echo - the handler that sends back every byte, until the client leaves (RFC 862).
+ */
+#include "server/handler.h"
+
+static char bytes[64 * 1024]; /* a worker has one client; only pages that are used cost memory */
+
+static enum preforkd_close handle(const struct preforkd_host *host,
+                                  struct preforkd_connection *connection, void *state)
+{
+    ptrdiff_t got;
+    (void)state;
+    while ((got = host->read_some(connection, bytes, sizeof bytes)) > 0)
+        if (host->write_all(connection, bytes, (size_t)got) < 0)
+            break;
+    return PREFORKD_CLOSE;
+}
+
+const struct preforkd_handler handler_echo = {
+    .abi = PREFORKD_HANDLER_ABI,
+    .size = sizeof handler_echo,
+    .name = "echo",
+    .handle = handle,
+};

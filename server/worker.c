@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * worker - one process that accepts, serves one connection at a time, and repeats.
+ *
+ * Begins in worker_run(), right after the pool's fork, and never returns to the pool's code. In the
+ * steady state a connection costs accept4, what the handler does, and close.
+ *
+ * Signals, blocked until the handlers below stand:
+ *     WORKER_DRAIN  sets the flag and puts a dead descriptor in place of the listeners, so that an
+ *                   accept that is about to begin returns at once; it also comes from the kernel
+ *                   when the pool dies (PR_SET_PDEATHSIG), and then starts the clock of
+ *                   graceful_timeout, which otherwise is the pool's affair
+ *     WORKER_CUT    ends the connection in hand, if it is the one that is meant
+ *     SIGALRM       graceful_timeout is over and there is no pool to say so
+ */
+#include "include/worker.h"
+
+#include "lib/clock.h"
+#include "lib/fds.h"
+#include "lib/log.h"
+#include "lib/signals.h"
+#include "server/accept.h"
+#include "server/connection.h"
+#include "server/handler.h"
+#include "server/host.h"
+#include "server/slot.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+static struct {
+    const struct preforkd_handler *handler; /* set by worker_prepare() in the pool */
+    void *state;
+    const struct worker_plan *plan;
+    volatile sig_atomic_t stopping;
+    struct preforkd_connection connection;
+} self = {.connection = {.fd = -1}};
+
+int worker_prepare(const struct worker_plan *plan, struct error *error)
+{
+    struct preforkd_options options = {plan->service};
+    char reason[256] = "no reason given";
+    self.handler = handler_find(plan->service->handler);
+    assert(self.handler && self.handler->handle);
+    if (self.handler->pool_init &&
+        self.handler->pool_init(&host_functions, &options, &self.state, reason, sizeof reason) < 0)
+        return error_set(error, EXIT_CODE_CONFIG, "handler %s: %s", self.handler->name, reason);
+    return 0;
+}
+
+/* From here to lifeline(): signal handlers. Only async-signal-safe calls. */
+
+static unsigned whole_seconds(int64_t ms)
+{
+    return (unsigned)((ms + 999) / 1000);
+}
+
+static void on_drain(int number)
+{
+    int saved = errno;
+    (void)number;
+    self.stopping = 1;
+    for (int i = 0; i < self.plan->listener_count; i++)
+        dup3(self.plan->dead_fd, self.plan->listeners[i], O_CLOEXEC);
+    if (getppid() != self.plan->pool_pid) {
+        int64_t left_ms = self.plan->service->graceful_timeout;
+        if (left_ms > 0)
+            alarm(whole_seconds(left_ms));
+        else
+            connection_cut(&self.connection, WORKER_END_GRACEFUL);
+    }
+    errno = saved;
+}
+
+static void on_cut(int number, siginfo_t *info, void *context)
+{
+    uint32_t value = (uint32_t)info->si_value.sival_int;
+    (void)number;
+    (void)context;
+    if (info->si_code == SI_QUEUE && (value & 0xFFFFFF) == (self.connection.sequence & 0xFFFFFF))
+        connection_cut(&self.connection, (enum worker_end)(value >> 24));
+}
+
+static void on_alarm(int number)
+{
+    (void)number;
+    connection_cut(&self.connection, WORKER_END_GRACEFUL);
+    signal(SIGALRM, SIG_DFL); /* a handler that does not return is ended by the next one */
+    alarm(whole_seconds(self.plan->service->kill_timeout));
+}
+
+static void install_signal_handlers(void)
+{
+    struct sigaction drain = {.sa_handler = on_drain, .sa_flags = SA_RESTART};
+    struct sigaction cut = {.sa_sigaction = on_cut, .sa_flags = SA_RESTART | SA_SIGINFO};
+    struct sigaction ring = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
+    /* One at a time: no handler interrupts another. */
+    sigfillset(&drain.sa_mask);
+    sigfillset(&cut.sa_mask);
+    sigfillset(&ring.sa_mask);
+    sigaction(WORKER_DRAIN, &drain, NULL);
+    sigaction(WORKER_CUT, &cut, NULL);
+    sigaction(SIGALRM, &ring, NULL);
+}
+
+static void lifeline(void)
+{
+    if (prctl(PR_SET_PDEATHSIG, WORKER_DRAIN) < 0 || getppid() != self.plan->pool_pid)
+        _exit(WORKER_EXIT_PARENT);
+}
+
+static void say_ready(void)
+{
+    uint64_t one = 1;
+    slot_set_phase(self.connection.slot, SCOREBOARD_IDLE);
+    ssize_t ignored = write(self.plan->notify_fd, &one, sizeof one);
+    (void)ignored; /* the counter cannot overflow, and the pool looks at the slot anyway */
+}
+
+static void init_handler(void)
+{
+    char reason[256] = "no reason given";
+    if (!self.handler->worker_init ||
+        self.handler->worker_init(&host_functions, self.state, reason, sizeof reason) == 0)
+        return;
+    log_error("handler %s: %s", self.handler->name, reason);
+    _exit(WORKER_EXIT_INIT);
+}
+
+/* The access log; a connection that the host ended is logged in any case. */
+static void log_connection(struct preforkd_connection *c)
+{
+    struct log_line line;
+    bool ended_by_us =
+        c->end != WORKER_END_CLIENT && c->end != WORKER_END_SERVER && c->end != WORKER_END_GONE;
+    if (!self.plan->service->access_log && !ended_by_us)
+        return;
+    int64_t us = c->accepted_us ? clock_now_us() - c->accepted_us
+                                : (clock_coarse_ms() - c->slot->started_ms) * 1000;
+    log_begin(&line, LOG_LEVEL_INFO, "connection");
+    log_text(&line, "peer", connection_peer(c));
+    log_int(&line, "bytes_in", (int64_t)c->bytes_in);
+    log_int(&line, "bytes_out", (int64_t)c->bytes_out);
+    log_seconds(&line, "duration_s", us);
+    log_text(&line, "end", worker_end_names[c->end]);
+    log_end(&line);
+}
+
+static void serve(int fd, const union socket_address *peer)
+{
+    struct preforkd_connection *c = &self.connection;
+    connection_begin(c, fd, peer, self.plan->service->access_log);
+    enum preforkd_close how = self.handler->handle(&host_functions, c, self.state);
+    connection_finish(c, how);
+    log_connection(c);
+}
+
+static void accept_and_serve(void)
+{
+    union socket_address peer;
+    struct acceptor acceptor = {.listeners = self.plan->listeners,
+                                .count = self.plan->listener_count,
+                                .stopping = &self.stopping};
+    uint64_t limit = (uint64_t)self.plan->service->max_connections_per_worker;
+    int fd;
+    while ((fd = accept_next(&acceptor, &peer)) >= 0) {
+        serve(fd, &peer);
+        if (limit > 0 && self.connection.slot->connections >= limit)
+            break;
+    }
+}
+
+_Noreturn void worker_run(const struct worker_plan *plan, uint32_t slot)
+{
+    self.plan = plan;
+    self.connection.slot = &plan->scoreboard->slots[slot].worker;
+    self.connection.stopping = &self.stopping;
+    log_identify("worker", plan->service->name);
+    prctl(PR_SET_NAME, "preforkd-worker");
+    close_range((unsigned)plan->keep_below, ~0U, 0);
+    install_signal_handlers();
+    lifeline();
+    signals_unblock_all();
+    init_handler();
+    say_ready();
+    accept_and_serve();
+    slot_set_phase(self.connection.slot, SCOREBOARD_LEAVING);
+    _exit(WORKER_EXIT_LEFT);
+}
