@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * command - see command.h.
+ */
+#include "client/command.h"
+
+#include <stdio.h>
+
+int command_fail(const struct command *command, int code, const char *text)
+{
+    fprintf(stderr, "preforkc %s: %s\n", command->name, text);
+    return code;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * dial - see dial.h.
+ */
+#include "client/dial.h"
+
+#include "lib/clock.h"
+#include "lib/memory.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <unistd.h>
+
+/* How long to wait before asking a full Unix queue again: poll(2) cannot wait for that. */
+#define QUEUE_RETRY_MS 1
+
+/* HOST:PORT and nothing that could be a scheme. */
+static bool shorthand(const char *text)
+{
+    return strncmp(text, "unix:", 5) != 0 && !strpbrk(text, "/@");
+}
+
+int dial_resolve(const char *text, struct address found[ADDRESS_RESOLVED_MAX], struct error *error)
+{
+    char *full = memory_printf("%s%s", shorthand(text) ? "tcp://" : "", text);
+    bool well_formed = address_check(full, error) == 0;
+    int count = well_formed ? address_parse(full, found, error) : -1;
+    free(full);
+    if (count < 0)
+        error->code = well_formed ? EXIT_CODE_FAILURE : EXIT_CODE_USAGE;
+    return count;
+}
+
+/* The port is chosen by connect(), which may use one that is busy with another server. */
+static int bind_source(int fd, const struct address *from)
+{
+    int on = 1;
+    if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on) < 0)
+        return -1;
+    return bind(fd, &from->socket.any, from->length);
+}
+
+static int start(int fd, const struct address *to, const struct address *from)
+{
+    if (from && bind_source(fd, from) < 0)
+        return -1;
+    if (connect(fd, &to->socket.any, to->length) == 0 || errno == EINPROGRESS || errno == EINTR)
+        return 0;
+    return -1;
+}
+
+int dial_start(const struct address *to, const struct address *from)
+{
+    int fd = socket(to->socket.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0 || start(fd, to, from) == 0)
+        return fd;
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
+short dial_wait(int fd, short events, int64_t deadline_ms)
+{
+    for (;;) {
+        int64_t left_ms = deadline_ms - clock_now_ms();
+        if (left_ms < 0)
+            left_ms = 0;
+        struct pollfd wait = {.fd = fd, .events = events};
+        int ready = poll(&wait, 1, left_ms > INT_MAX ? INT_MAX : (int)left_ms);
+        if (ready > 0)
+            return wait.revents;
+        if (ready == 0 && left_ms <= INT_MAX)
+            return 0;
+    }
+}
+
+/* Wait for the end of a connect() on the way. 0, or -1 with errno set. */
+static int finish(int fd, int64_t deadline_ms)
+{
+    int failure = 0;
+    socklen_t length = sizeof failure;
+    if (dial_wait(fd, POLLOUT, deadline_ms) == 0)
+        failure = ETIMEDOUT;
+    else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &length) < 0)
+        failure = errno;
+    errno = failure;
+    return failure == 0 ? 0 : -1;
+}
+
+static int connect_one(const struct address *to, int64_t deadline_ms)
+{
+    int fd;
+    while ((fd = dial_start(to, NULL)) < 0) {
+        if (errno != EAGAIN || to->socket.any.sa_family != AF_UNIX)
+            return -1;
+        if (clock_now_ms() >= deadline_ms) {
+            errno = ETIMEDOUT;
+            return -1;
+        }
+        poll(NULL, 0, QUEUE_RETRY_MS);
+    }
+    if (finish(fd, deadline_ms) == 0)
+        return fd;
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
+int dial_connect(const struct address *found, int count, int64_t timeout_ms)
+{
+    int64_t deadline_ms = clock_deadline(clock_now_ms(), timeout_ms);
+    int fd = -1;
+    for (int i = 0; i < count && fd < 0; i++)
+        fd = connect_one(&found[i], deadline_ms);
+    return fd;
+}
