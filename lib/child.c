@@ -20,8 +20,15 @@ int child_adopt(struct child *child, pid_t pid)
 {
     assert(pid > 0);
     int fd = (int)syscall(SYS_pidfd_open, pid, 0); /* close-on-exec by definition */
-    if (fd < 0)
+    if (fd < 0) {
+        /* Ours and not reaped, so the pid is still its. */
+        int saved = errno;
+        kill(pid, SIGKILL);
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+        errno = saved;
         return -1;
+    }
     child->pid = pid;
     child->pidfd = fd;
     return 0;

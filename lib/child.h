@@ -24,7 +24,8 @@ struct child_end {
 
 #define CHILD_NONE ((struct child){.pidfd = -1})
 
-/* Take hold of the child PID that fork() just returned. -1 and errno: nothing is held. */
+/* Take hold of the child PID that fork() just returned. -1 and errno where no descriptor could be
+ * had: the child was killed and reaped. */
 int child_adopt(struct child *child, pid_t pid);
 
 /* Send SIGNAL; with a value the child finds in si_value (sigqueue(3)). An ended child is no

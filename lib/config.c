@@ -25,9 +25,14 @@ int64_t config_start_workers(const struct config_service *service)
     return service->workers > 0 ? service->workers : service->start_workers;
 }
 
-int64_t config_slots(const struct config_service *service)
+int64_t config_most_workers(const struct config_service *service)
 {
     return service->workers > service->max_workers ? service->workers : service->max_workers;
+}
+
+uint32_t config_scoreboard_slots(const struct config_service *service)
+{
+    return (uint32_t)(2 * config_most_workers(service));
 }
 
 static void release_service(struct config_service *service)

@@ -85,9 +85,13 @@ struct config_service *config_find(const struct config *config, const char *name
 /* Value of a handler option; NULL where the handler has no such option. */
 const char *config_option(const struct config_service *service, const char *name);
 
-/* Workers wanted at the start, and the most there can be at any time (slots in the scoreboard). */
+/* Workers wanted at the start, and the most there may be. */
 int64_t config_start_workers(const struct config_service *service);
-int64_t config_slots(const struct config_service *service);
+int64_t config_most_workers(const struct config_service *service);
+
+/* Slots of the scoreboard: that many again, for workers that are leaving while others have taken
+ * their place. */
+uint32_t config_scoreboard_slots(const struct config_service *service);
 
 /* The effective configuration, as a file that reads back to the same model. */
 void config_print(const struct config *config, struct buffer *out);

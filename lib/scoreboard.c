@@ -53,26 +53,6 @@ void scoreboard_unmap(struct scoreboard *board, uint32_t slots)
         munmap(board, size_of(slots));
 }
 
-/* The peer between two equal, even readings of the sequence; "" where the worker keeps changing
- * it, which only a broken one does. */
-static void read_peer(const struct scoreboard_worker *worker, char text[static ADDRESS_TEXT_MAX])
-{
-    uint64_t words[4];
-    union socket_address peer = {0};
-    text[0] = '\0';
-    for (int tries = 0; tries < 8; tries++) {
-        uint32_t before = atomic_load_explicit(&worker->sequence, memory_order_acquire);
-        for (int i = 0; i < 4; i++)
-            words[i] = LOAD(worker->peer[i]);
-        atomic_thread_fence(memory_order_acquire);
-        if (before % 2 == 0 && before == LOAD(worker->sequence)) {
-            memcpy(&peer, words, sizeof words);
-            address_peer(&peer, text);
-            return;
-        }
-    }
-}
-
 void scoreboard_read(const struct scoreboard_slot *slot, struct scoreboard_view *view)
 {
     const struct scoreboard_worker *worker = &slot->worker;
@@ -88,8 +68,29 @@ void scoreboard_read(const struct scoreboard_slot *slot, struct scoreboard_view 
         .started_ms = LOAD(worker->started_ms),
         .moved_ms = LOAD(worker->moved_ms),
     };
-    if (view->phase == SCOREBOARD_BUSY)
-        read_peer(worker, view->peer);
+}
+
+/* The peer is what stood between two equal, even readings of the sequence. A worker that keeps
+ * changing it, which only a broken one does, shows none. */
+char *scoreboard_peer(const struct scoreboard_slot *slot, char text[static ADDRESS_TEXT_MAX])
+{
+    const struct scoreboard_worker *worker = &slot->worker;
+    uint64_t words[4];
+    union socket_address peer = {0};
+    text[0] = '\0';
+    if (LOAD(worker->phase) != SCOREBOARD_BUSY)
+        return text;
+    for (int tries = 0; tries < 8; tries++) {
+        uint32_t before = atomic_load_explicit(&worker->sequence, memory_order_acquire);
+        for (int i = 0; i < 4; i++)
+            words[i] = LOAD(worker->peer[i]);
+        atomic_thread_fence(memory_order_acquire);
+        if (before % 2 == 0 && before == LOAD(worker->sequence)) {
+            memcpy(&peer, words, sizeof words);
+            return address_peer(&peer, text);
+        }
+    }
+    return text;
 }
 
 static void count_worker(const struct scoreboard_slot *slot, struct scoreboard_totals *totals)

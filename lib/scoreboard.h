@@ -16,7 +16,7 @@ int scoreboard_create(uint32_t slots, struct error *error);
 struct scoreboard *scoreboard_map(int fd, uint32_t slots, bool writable);
 void scoreboard_unmap(struct scoreboard *board, uint32_t slots);
 
-/* A consistent reading of one worker, for display and for obituaries. */
+/* One worker as it is now. */
 struct scoreboard_view {
     enum scoreboard_state state;
     enum scoreboard_phase phase;
@@ -24,9 +24,11 @@ struct scoreboard_view {
     uint32_t sequence;
     uint64_t connections, bytes_in, bytes_out;
     int64_t born_ms, started_ms, moved_ms;
-    char peer[ADDRESS_TEXT_MAX]; /* "" while no connection is in hand */
 };
 void scoreboard_read(const struct scoreboard_slot *slot, struct scoreboard_view *view);
+
+/* The peer of the connection in hand, "" where there is none. Returns TEXT. */
+char *scoreboard_peer(const struct scoreboard_slot *slot, char text[static ADDRESS_TEXT_MAX]);
 
 /* Sums over the workers that left and those that are there. */
 struct scoreboard_totals {

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * deadline - see deadline.h.
+ */
+#include "supervisor/pool/deadline.h"
+
+#include "lib/clock.h"
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* When the connection in hand is due, and why; CLOCK_NEVER where no limit applies. */
+static int64_t connection_due(const struct scoreboard_view *worker,
+                              const struct deadline_limits *limits, int64_t now_ms,
+                              enum worker_end *reason)
+{
+    int64_t idle = clock_deadline(worker->moved_ms, limits->idle_ms);
+    int64_t lifetime = clock_deadline(worker->started_ms, limits->lifetime_ms);
+    if (limits->graceful_over) {
+        *reason = WORKER_END_GRACEFUL;
+        return now_ms;
+    }
+    *reason = idle < lifetime ? WORKER_END_IDLE : WORKER_END_LIFETIME;
+    return earlier(idle, lifetime);
+}
+
+static struct deadline_verdict until(int64_t due_ms, int64_t now_ms, enum deadline_action action)
+{
+    return (struct deadline_verdict){.action = due_ms <= now_ms ? action : DEADLINE_NONE,
+                                     .next_ms = due_ms <= now_ms ? CLOCK_NEVER : due_ms};
+}
+
+/* The first time: a notice, and a date. Later: the date. */
+static struct deadline_verdict give_notice(const struct scoreboard_view *worker,
+                                           const struct deadline_limits *limits,
+                                           struct deadline_notice *notice, enum worker_end reason,
+                                           int64_t now_ms)
+{
+    if (notice->given && notice->sequence == worker->sequence)
+        return until(notice->kill_at_ms, now_ms, DEADLINE_KILL);
+    *notice = (struct deadline_notice){true, worker->sequence, now_ms + limits->kill_ms};
+    return (struct deadline_verdict){DEADLINE_CUT, reason, notice->kill_at_ms};
+}
+
+struct deadline_verdict deadline_judge(const struct scoreboard_view *worker,
+                                       const struct deadline_limits *limits,
+                                       struct deadline_notice *notice, int64_t now_ms)
+{
+    enum worker_end reason;
+    if (worker->state == SCOREBOARD_STARTING)
+        return until(limits->graceful_over ? now_ms : worker->born_ms + limits->start_ms, now_ms,
+                     DEADLINE_KILL);
+    if (worker->phase == SCOREBOARD_BUSY) {
+        int64_t due = connection_due(worker, limits, now_ms, &reason);
+        if (due <= now_ms)
+            return give_notice(worker, limits, notice, reason, now_ms);
+        return until(due, now_ms, DEADLINE_NONE);
+    }
+    if (limits->graceful_over)
+        return give_notice(worker, limits, notice, WORKER_END_GRACEFUL, now_ms);
+    return (struct deadline_verdict){.next_ms = CLOCK_NEVER};
+}
+
+int64_t deadline_horizon(const struct deadline_limits *limits, int64_t now_ms)
+{
+    return earlier(clock_deadline(now_ms, limits->idle_ms),
+                   clock_deadline(now_ms, limits->lifetime_ms));
+}

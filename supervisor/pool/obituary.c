@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * obituary - see obituary.h.
+ */
+#include "supervisor/pool/obituary.h"
+
+#include "lib/log.h"
+#include "lib/signals.h"
+
+char *obituary_cause(const struct child_end *end, char text[static OBITUARY_CAUSE_MAX])
+{
+    char name[SIGNALS_NAME_MAX];
+    if (end->signalled)
+        snprintf(text, OBITUARY_CAUSE_MAX, "signal %s%s", signals_name(end->number, name),
+                 end->core ? " (core dumped)" : "");
+    else
+        snprintf(text, OBITUARY_CAUSE_MAX, "status %d", end->number);
+    return text;
+}
+
+void obituary_write(const struct obituary *o)
+{
+    struct log_line line;
+    char name[SIGNALS_NAME_MAX];
+    log_begin(&line, o->expected ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING,
+              o->expected ? "worker left" : "worker died");
+    log_int(&line, "slot", o->slot);
+    log_int(&line, "worker_pid", o->pid);
+    log_seconds(&line, "age_s", o->age_ms * 1000);
+    log_int(&line, "connections", (int64_t)o->connections);
+    log_text(&line, "peer", o->peer);
+    if (o->end.signalled)
+        log_text(&line, "signal", signals_name(o->end.number, name));
+    else
+        log_int(&line, "status", o->end.number);
+    log_text(&line, "core", o->end.core ? "yes" : "no");
+    log_text(&line, "next", o->next);
+    log_end(&line);
+}

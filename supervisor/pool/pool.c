@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pool - see pool.h.
+ *
+ * The law of this process: it runs without privileges, it never blocks and never sleeps, it reads
+ * no client's byte itself. What it shares with its workers (scoreboard, notify) may hold anything
+ * if a worker went mad, and is therefore only ever used to count, to show and to end connections.
+ *
+ * One turn of pool_run(): let the policy say what is missing, do it, tell the supervisor what
+ * changed, wait for the next event or deadline.
+ */
+#include "supervisor/pool/pool.h"
+
+#include "include/channel.h"
+#include "lib/channel.h"
+#include "lib/clock.h"
+#include "lib/config_snapshot.h"
+#include "lib/fds.h"
+#include "lib/log_sink.h"
+#include "lib/signals.h"
+#include "supervisor/pool/obituary.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define STORE(field, value) atomic_store_explicit(&(field), (value), memory_order_relaxed)
+#define ADD(field, value)   atomic_fetch_add_explicit(&(field), (value), memory_order_relaxed)
+
+/* Descriptors besides one per worker: the standard ones, channel, loop, listeners, some air. */
+#define DESCRIPTORS_SPARE (32 + CHANNEL_LISTENERS_MAX)
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint32_t dice(void)
+{
+    uint32_t number = 0;
+    if (getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number)
+        number = (uint32_t)clock_now_us();
+    return number;
+}
+
+/* Telling the supervisor. It is not waited for: a message it has no room for is dropped. */
+
+static void tell(struct pool *pool, enum channel_type type, const char *text)
+{
+    if (pool->channel.fd >= 0)
+        channel_send(pool->channel.fd, type, (uint32_t)pool->table.ready,
+                     (uint32_t)pool->policy.target, text, -1);
+}
+
+static void report(struct pool *pool)
+{
+    bool whole = pool->table.ready >= pool->policy.target;
+    bool trouble = pool->policy.backoff.failures > 0;
+    if (!pool->ready_said && pool->policy.proved && (whole || trouble)) {
+        pool->ready_said = true;
+        tell(pool, CHANNEL_READY, NULL);
+    }
+    if (trouble && pool->trouble[0] != '\0') {
+        pool->degraded_said = true;
+        tell(pool, CHANNEL_HEALTH, pool->trouble);
+        pool->trouble[0] = '\0';
+    }
+    if (pool->degraded_said && !trouble && whole) {
+        pool->degraded_said = false;
+        tell(pool, CHANNEL_HEALTH, "");
+        log_info("all %lld workers are ready again", (long long)pool->policy.target);
+    }
+}
+
+/* Workers. */
+
+static void fork_refused(struct pool *pool)
+{
+    int64_t delay = pool_policy_failed(&pool->policy, true, clock_now_ms(), dice());
+    snprintf(pool->trouble, sizeof pool->trouble, "cannot start a worker: %s", strerror(errno));
+    log_warning("%s; next try in %lld ms", pool->trouble, (long long)delay);
+}
+
+static void fork_workers(struct pool *pool, int64_t count, bool restart)
+{
+    for (; count > 0; count--) {
+        if (worker_table_fork(&pool->table) < 0) {
+            fork_refused(pool);
+            return;
+        }
+        if (restart)
+            ADD(pool->plan.scoreboard->header.restarts, 1);
+    }
+}
+
+static void follow_policy(struct pool *pool, int64_t *wake_ms)
+{
+    int64_t now = clock_now_ms();
+    bool restart = pool->policy.crashed > 0 || pool->policy.backoff.failures > 0;
+    struct pool_decision decision =
+        pool_policy_decide(&pool->policy, pool->table.starting, pool->table.ready, now);
+    if (decision.drain > 0)
+        worker_table_drain(&pool->table, decision.drain);
+    if (decision.fork > 0) {
+        fork_workers(pool, decision.fork, restart);
+        pool->check_at_ms = earlier(pool->check_at_ms, now + pool->limits.start_ms);
+    }
+    /* A refused fork has set a hold-off that the decision could not know of. */
+    *wake_ms = pool->policy.backoff.failures > 0 && !pool->policy.stopping
+                   ? earlier(decision.wake_ms, pool->policy.backoff.hold_until_ms)
+                   : decision.wake_ms;
+}
+
+/* What the end of a worker asks for; returns the words for its obituary. */
+static const char *after_death(struct pool *pool, const struct worker_entry *ended, bool expected,
+                               const struct child_end *end, char text[96])
+{
+    char cause[OBITUARY_CAUSE_MAX];
+    if (pool->policy.stopping)
+        return "none, the pool is stopping";
+    if (ended->state == SCOREBOARD_DRAINING)
+        return "none, it was leaving";
+    if (ended->state == SCOREBOARD_READY) {
+        if (!expected)
+            pool_policy_crashed(&pool->policy);
+        return "replaced at once";
+    }
+    int64_t delay = pool_policy_failed(&pool->policy, false, clock_now_ms(), dice());
+    snprintf(pool->trouble, sizeof pool->trouble, "a worker ended by %s before it was ready",
+             obituary_cause(end, cause));
+    snprintf(text, 96, "died before it was ready: next try in %lld ms", (long long)delay);
+    return text;
+}
+
+static void on_worker_ended(struct worker_table *table, uint32_t slot,
+                            const struct worker_entry *ended, const struct child_end *end)
+{
+    struct pool *pool = table->owner;
+    const struct scoreboard_slot *shown = &pool->plan.scoreboard->slots[slot];
+    char peer[ADDRESS_TEXT_MAX], text[96];
+    bool told = ended->state == SCOREBOARD_DRAINING && ended->killed;
+    bool left = !end->signalled && end->number == WORKER_EXIT_LEFT &&
+                shown->worker.phase == SCOREBOARD_LEAVING;
+    struct obituary obituary = {
+        .slot = slot,
+        .pid = (int)ended->child.pid,
+        .age_ms = clock_now_ms() - ended->born_ms,
+        .connections = shown->worker.connections,
+        .peer = scoreboard_peer(shown, peer),
+        .end = *end,
+        .expected = left || told || (pool->policy.stopping && ended->killed),
+    };
+    if (!obituary.expected)
+        ADD(pool->plan.scoreboard->header.crashes, 1);
+    obituary.next = after_death(pool, ended, obituary.expected, end, text);
+    obituary_write(&obituary);
+}
+
+static void on_notify(struct loop_source *source, uint32_t events)
+{
+    struct pool *pool = source->owner;
+    uint64_t count;
+    (void)events;
+    if (read(source->fd, &count, sizeof count) > 0)
+        worker_table_notice_ready(&pool->table);
+}
+
+static void on_workers_ready(struct worker_table *table)
+{
+    struct pool *pool = table->owner;
+    pool_policy_ready(&pool->policy);
+}
+
+/* The end of the pool. */
+
+static void close_listeners(struct pool *pool)
+{
+    for (int i = 0; i < pool->plan.listener_count; i++)
+        dup3(pool->plan.dead_fd, pool->listeners[i], O_CLOEXEC);
+}
+
+static void drain(struct pool *pool)
+{
+    if (pool->policy.stopping)
+        return;
+    log_debug("draining");
+    pool->policy.stopping = true;
+    close_listeners(pool);
+    worker_table_drain(&pool->table, INT64_MAX);
+    pool->graceful_end_ms = clock_now_ms() + pool->service->graceful_timeout;
+}
+
+static void stop(struct pool *pool)
+{
+    drain(pool);
+    worker_table_kill_all(&pool->table);
+}
+
+static void set_target(struct pool *pool, int64_t target)
+{
+    int64_t most = config_most_workers(pool->service);
+    if (target < 1 || target > most) {
+        log_warning("%lld workers were asked for, between 1 and %lld are possible",
+                    (long long)target, (long long)most);
+        return;
+    }
+    pool->policy.target = target;
+    STORE(pool->plan.scoreboard->header.target, (uint32_t)target);
+}
+
+/* Workers hold descriptor 2 themselves: they leave after their connection, and those that take
+ * their place inherit the new one. */
+static void reopen_log(struct pool *pool, int fd)
+{
+    if (fd < 0)
+        return;
+    log_sink_switch(fd);
+    worker_table_drain(&pool->table, INT64_MAX);
+}
+
+/* Listening. */
+
+static void obey(struct pool *pool, const struct channel_message *message, int passed)
+{
+    switch ((enum channel_type)message->type) {
+    case CHANNEL_DRAIN:
+        drain(pool);
+        break;
+    case CHANNEL_STOP:
+        stop(pool);
+        break;
+    case CHANNEL_SET_WORKERS:
+        set_target(pool, message->value);
+        break;
+    case CHANNEL_REOPEN:
+        reopen_log(pool, passed);
+        break;
+    default:
+        log_warning("the supervisor sent %s, which is not for a pool",
+                    channel_name((enum channel_type)message->type));
+    }
+}
+
+static void on_channel(struct loop_source *source, uint32_t events)
+{
+    struct pool *pool = source->owner;
+    struct channel_message message;
+    int passed, status;
+    (void)events;
+    while ((status = channel_receive(source->fd, &message, &passed)) > 0) {
+        obey(pool, &message, passed);
+        fds_close(&passed);
+    }
+    if (status == 0 || (errno != EAGAIN && errno != EINTR && errno != EBADMSG)) {
+        loop_remove(&pool->loop, source);
+        fds_close(&source->fd);
+        if (!pool->policy.stopping)
+            log_warning("the supervisor is gone, leaving");
+        drain(pool);
+    }
+}
+
+static void on_signal(struct loop_source *source, uint32_t events)
+{
+    struct pool *pool = source->owner;
+    int number;
+    (void)events;
+    while ((number = signals_next(source->fd)) != 0)
+        if (number == SIGTERM || number == SIGINT || number == SIGQUIT)
+            drain(pool);
+}
+
+static int watch(struct pool *pool, struct loop_source *source, int fd,
+                 void (*ready)(struct loop_source *, uint32_t))
+{
+    *source = (struct loop_source){fd, ready, pool};
+    return fd < 0 ? -1 : loop_add(&pool->loop, source, EPOLLIN);
+}
+
+/* Numbers 0 to 2, then two of ours in the place of what was read and is not needed any more, then
+ * the listeners: what workers keep is below plan.keep_below, all the rest is above. */
+static int arrange_descriptors(struct pool *pool, int listeners, struct error *error)
+{
+    int keep_below = CHANNEL_FD_LISTENERS + listeners;
+    int channel = fcntl(CHANNEL_FD_CHANNEL, F_DUPFD_CLOEXEC, keep_below);
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int notify = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (channel < 0 || null < 0 || notify < 0)
+        return error_set_errno(error, EXIT_CODE_OS, "cannot open descriptors");
+    pool->channel.fd = channel;
+    pool->plan.dead_fd = dup3(null, CHANNEL_FD_CHANNEL, O_CLOEXEC);
+    pool->plan.notify_fd = dup3(notify, CHANNEL_FD_CONFIG, O_CLOEXEC);
+    close(CHANNEL_FD_SCOREBOARD);
+    fds_close(&null);
+    fds_close(&notify);
+    for (int i = 0; i < listeners; i++)
+        pool->listeners[i] = CHANNEL_FD_LISTENERS + i;
+    pool->plan.listeners = pool->listeners;
+    pool->plan.listener_count = listeners;
+    pool->plan.keep_below = keep_below;
+    pool->plan.pool_pid = getpid();
+    return 0;
+}
+
+static int init_scoreboard(struct pool *pool, struct error *error)
+{
+    uint32_t slots = config_scoreboard_slots(pool->service);
+    pool->plan.scoreboard = scoreboard_map(CHANNEL_FD_SCOREBOARD, slots, true);
+    if (!pool->plan.scoreboard)
+        return error_set_errno(error, EXIT_CODE_OS, "cannot map the scoreboard");
+    pool->plan.scoreboard->header.magic = SCOREBOARD_MAGIC;
+    pool->plan.scoreboard->header.slot_count = slots;
+    return fds_raise_limit((unsigned long)config_start_workers(pool->service) + DESCRIPTORS_SPARE,
+                           error);
+}
+
+static int init_loop(struct pool *pool, struct error *error)
+{
+    if (loop_init(&pool->loop) < 0 ||
+        watch(pool, &pool->channel, pool->channel.fd, on_channel) < 0 ||
+        watch(pool, &pool->signals, signals_open(), on_signal) < 0 ||
+        watch(pool, &pool->notify, pool->plan.notify_fd, on_notify) < 0)
+        return error_set_errno(error, EXIT_CODE_OS, "cannot make the event loop");
+    return 0;
+}
+
+static void init_workers(struct pool *pool)
+{
+    const struct config_service *service = pool->service;
+    worker_table_init(&pool->table, &pool->loop, &pool->plan, config_scoreboard_slots(service));
+    pool->table.got_ready = on_workers_ready;
+    pool->table.ended = on_worker_ended;
+    pool->table.owner = pool;
+    pool_policy_init(&pool->policy, config_start_workers(service), service->restart_delay,
+                     service->restart_delay_max, clock_now_ms());
+    set_target(pool, pool->policy.target);
+    pool->limits = (struct deadline_limits){.start_ms = service->start_timeout,
+                                            .idle_ms = service->idle_timeout,
+                                            .lifetime_ms = service->max_lifetime,
+                                            .kill_ms = service->kill_timeout};
+    pool->graceful_end_ms = CLOCK_NEVER;
+}
+
+int pool_init(struct pool *pool, int listeners, struct error *error)
+{
+    *pool = (struct pool){.channel = {.fd = CHANNEL_FD_CHANNEL}};
+    pool->config = config_snapshot_read(CHANNEL_FD_CONFIG, error);
+    if (!pool->config)
+        return -1;
+    pool->service = &pool->config->services[0];
+    pool->plan.service = pool->service;
+    log_configure((enum log_level)pool->config->log.level,
+                  (enum log_format)pool->config->log.format);
+    if (init_scoreboard(pool, error) < 0 || arrange_descriptors(pool, listeners, error) < 0 ||
+        init_loop(pool, error) < 0 || worker_prepare(&pool->plan, error) < 0)
+        return -1;
+    init_workers(pool);
+    return 0;
+}
+
+void pool_run(struct pool *pool)
+{
+    while (!pool->policy.stopping || worker_table_count(&pool->table) > 0) {
+        int64_t wake_ms;
+        follow_policy(pool, &wake_ms);
+        report(pool);
+        loop_wait(&pool->loop, earlier(wake_ms, earlier(pool->check_at_ms, pool->graceful_end_ms)));
+        int64_t now = clock_now_ms();
+        if (now >= pool->graceful_end_ms) {
+            pool->limits.graceful_over = true;
+            pool->graceful_end_ms = CLOCK_NEVER;
+            pool->check_at_ms = now;
+        }
+        if (now >= pool->check_at_ms)
+            pool->check_at_ms = worker_table_check(&pool->table, &pool->limits, now);
+    }
+}

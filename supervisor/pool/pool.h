@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pool - the process that keeps the workers of one service.
+ */
+#ifndef POOL_POOL_H
+#define POOL_POOL_H
+
+#include "include/channel.h"
+#include "lib/config.h"
+#include "lib/loop.h"
+#include "supervisor/pool/pool_policy.h"
+#include "supervisor/pool/worker_table.h"
+
+struct pool {
+    struct config *config;
+    const struct config_service *service; /* the one service of config */
+    int listeners[CHANNEL_LISTENERS_MAX];
+    struct worker_plan plan;
+    struct worker_table table;
+    struct pool_policy policy;
+    struct deadline_limits limits;
+    struct loop loop;
+    struct loop_source channel; /* to the supervisor; fd -1 once it is gone */
+    struct loop_source signals;
+    struct loop_source notify; /* workers say READY */
+    int64_t check_at_ms;       /* next look at the deadlines */
+    int64_t graceful_end_ms;   /* of the drain; CLOCK_NEVER while there is none */
+    bool ready_said;
+    bool degraded_said;
+    char trouble[256]; /* why workers could not be started; "" when well */
+};
+
+/* The inits, in order: descriptors of channel.h, configuration, scoreboard, handler, event loop.
+ * LISTENERS: how many listening sockets there are. 0, or -1 with ERROR. */
+int pool_init(struct pool *pool, int listeners, struct error *error);
+
+/* Serve until the supervisor says otherwise or is gone. Returns when every worker has ended. */
+void pool_run(struct pool *pool);
+
+#endif

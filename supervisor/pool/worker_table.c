@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * worker_table - see worker_table.h.
+ */
+#include "supervisor/pool/worker_table.h"
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "lib/memory.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <unistd.h>
+
+#define STORE(field, value) atomic_store_explicit(&(field), (value), memory_order_relaxed)
+#define ADD(field, value)   atomic_fetch_add_explicit(&(field), (value), memory_order_relaxed)
+
+void worker_table_init(struct worker_table *table, struct loop *loop,
+                       const struct worker_plan *plan, uint32_t slots)
+{
+    *table = (struct worker_table){.loop = loop, .plan = plan, .slots = slots};
+    table->entries = memory_zeroed(slots, sizeof *table->entries);
+    for (uint32_t i = 0; i < slots; i++)
+        table->entries[i].child = CHILD_NONE;
+}
+
+static int64_t *counter(struct worker_table *table, enum scoreboard_state state)
+{
+    static int64_t free_slots; /* nobody asks for these */
+    switch (state) {
+    case SCOREBOARD_STARTING:
+        return &table->starting;
+    case SCOREBOARD_READY:
+        return &table->ready;
+    case SCOREBOARD_DRAINING:
+        return &table->draining;
+    case SCOREBOARD_FREE:
+        break;
+    }
+    return &free_slots;
+}
+
+/* The only writer of a state: keeps the counters and the scoreboard in step. */
+static void set_state(struct worker_table *table, uint32_t slot, enum scoreboard_state state)
+{
+    struct worker_entry *entry = &table->entries[slot];
+    static const bool allowed[4][4] = {
+        [SCOREBOARD_FREE] = {[SCOREBOARD_STARTING] = true},
+        [SCOREBOARD_STARTING] =
+            {[SCOREBOARD_READY] = true, [SCOREBOARD_DRAINING] = true, [SCOREBOARD_FREE] = true},
+        [SCOREBOARD_READY] = {[SCOREBOARD_DRAINING] = true, [SCOREBOARD_FREE] = true},
+        [SCOREBOARD_DRAINING] = {[SCOREBOARD_FREE] = true},
+    };
+    assert(allowed[entry->state][state]);
+    if (entry->state != SCOREBOARD_FREE)
+        --*counter(table, entry->state);
+    if (state != SCOREBOARD_FREE)
+        ++*counter(table, state);
+    entry->state = state;
+    STORE(table->plan->scoreboard->slots[slot].keeper.state, (uint32_t)state);
+}
+
+/* The worker's half is ours while no worker holds it: add it to the sums and clear it. */
+static void settle_counters(struct worker_table *table, uint32_t slot)
+{
+    struct scoreboard_header *header = &table->plan->scoreboard->header;
+    struct scoreboard_worker *worker = &table->plan->scoreboard->slots[slot].worker;
+    ADD(header->connections, worker->connections);
+    ADD(header->bytes_in, worker->bytes_in);
+    ADD(header->bytes_out, worker->bytes_out);
+    STORE(worker->connections, 0);
+    STORE(worker->bytes_in, 0);
+    STORE(worker->bytes_out, 0);
+    STORE(worker->phase, SCOREBOARD_UNBORN);
+    /* It may have died between the two halves of an update. */
+    STORE(worker->sequence, (worker->sequence + 1) & ~1u);
+}
+
+void worker_table_notice_ready(struct worker_table *table)
+{
+    bool any = false;
+    for (uint32_t slot = 0; slot < table->slots && table->starting > 0; slot++) {
+        const struct scoreboard_worker *worker = &table->plan->scoreboard->slots[slot].worker;
+        if (table->entries[slot].state != SCOREBOARD_STARTING || worker->phase == SCOREBOARD_UNBORN)
+            continue;
+        set_state(table, slot, SCOREBOARD_READY);
+        any = true;
+    }
+    if (any)
+        table->got_ready(table);
+}
+
+static void on_pidfd(struct loop_source *source, uint32_t events)
+{
+    struct worker_table *table = source->owner;
+    struct worker_entry *entry =
+        (struct worker_entry *)(void *)((char *)source - offsetof(struct worker_entry, source));
+    uint32_t slot = (uint32_t)(entry - table->entries);
+    struct child_end end;
+    (void)events;
+    worker_table_notice_ready(table); /* it may have been READY, and we not have looked yet */
+    loop_remove(table->loop, source);
+    if (child_reap(&entry->child, &end) != 1) {
+        loop_add(table->loop, source, EPOLLIN);
+        return;
+    }
+    struct worker_entry ended = *entry;
+    table->ended(table, slot, &ended, &end);
+    settle_counters(table, slot);
+    set_state(table, slot, SCOREBOARD_FREE);
+    *entry = (struct worker_entry){.child = CHILD_NONE};
+}
+
+static int free_slot(const struct worker_table *table, uint32_t *slot)
+{
+    for (*slot = 0; *slot < table->slots; ++*slot)
+        if (table->entries[*slot].state == SCOREBOARD_FREE)
+            return 0;
+    errno = EBUSY;
+    return -1;
+}
+
+int worker_table_fork(struct worker_table *table)
+{
+    uint32_t slot;
+    if (free_slot(table, &slot) < 0)
+        return -1;
+    struct worker_entry *entry = &table->entries[slot];
+    struct scoreboard_keeper *keeper = &table->plan->scoreboard->slots[slot].keeper;
+    pid_t pid = fork();
+    if (pid == 0)
+        worker_run(table->plan, slot);
+    if (pid < 0)
+        return -1;
+    if (child_adopt(&entry->child, pid) < 0)
+        return -1;
+    entry->born_ms = clock_now_ms();
+    entry->source = (struct loop_source){entry->child.pidfd, on_pidfd, table};
+    STORE(keeper->pid, pid);
+    STORE(keeper->born_ms, entry->born_ms);
+    set_state(table, slot, SCOREBOARD_STARTING);
+    if (loop_add(table->loop, &entry->source, EPOLLIN) < 0)
+        child_signal(&entry->child, SIGKILL);
+    return 0;
+}
+
+static int64_t drain_those(struct worker_table *table, int64_t count, bool busy)
+{
+    for (uint32_t slot = table->slots; slot-- > 0 && count > 0;) {
+        struct worker_entry *entry = &table->entries[slot];
+        const struct scoreboard_worker *worker = &table->plan->scoreboard->slots[slot].worker;
+        if ((entry->state != SCOREBOARD_READY && entry->state != SCOREBOARD_STARTING) ||
+            (worker->phase == SCOREBOARD_BUSY) != busy)
+            continue;
+        child_signal(&entry->child, WORKER_DRAIN);
+        set_state(table, slot, SCOREBOARD_DRAINING);
+        count--;
+    }
+    return count;
+}
+
+void worker_table_drain(struct worker_table *table, int64_t count)
+{
+    drain_those(table, drain_those(table, count, false), true);
+}
+
+void worker_table_kill_all(struct worker_table *table)
+{
+    for (uint32_t slot = 0; slot < table->slots; slot++) {
+        table->entries[slot].killed = true;
+        child_signal(&table->entries[slot].child, SIGKILL);
+    }
+}
+
+static void carry_out(struct worker_entry *entry, const struct scoreboard_view *view,
+                      struct deadline_verdict verdict)
+{
+    if (verdict.action == DEADLINE_CUT) {
+        child_signal_value(&entry->child, WORKER_CUT,
+                           worker_cut_value(view->sequence, verdict.reason));
+    } else if (verdict.action == DEADLINE_KILL && !entry->killed) {
+        log_warning("worker %d did not %s in time, killing it", (int)entry->child.pid,
+                    entry->state == SCOREBOARD_STARTING ? "become ready" : "end its connection");
+        entry->killed = true;
+        child_signal(&entry->child, SIGKILL);
+    }
+}
+
+int64_t worker_table_check(struct worker_table *table, const struct deadline_limits *limits,
+                           int64_t now_ms)
+{
+    int64_t next = limits->graceful_over ? CLOCK_NEVER : deadline_horizon(limits, now_ms);
+    for (uint32_t slot = 0; slot < table->slots; slot++) {
+        struct worker_entry *entry = &table->entries[slot];
+        struct scoreboard_view view;
+        if (entry->state == SCOREBOARD_FREE)
+            continue;
+        scoreboard_read(&table->plan->scoreboard->slots[slot], &view);
+        view.state = entry->state;
+        view.born_ms = entry->born_ms;
+        struct deadline_verdict verdict = deadline_judge(&view, limits, &entry->notice, now_ms);
+        carry_out(entry, &view, verdict);
+        if (verdict.next_ms < next)
+            next = verdict.next_ms;
+    }
+    return next;
+}
+
+int64_t worker_table_count(const struct worker_table *table)
+{
+    return table->starting + table->ready + table->draining;
+}

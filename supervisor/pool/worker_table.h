@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * worker_table - the workers of a pool: forking, signalling and reaping them.
+ *
+ * Decides nothing: who is to be forked, cut or killed is said by pool_policy and deadline. The
+ * scoreboard slot of the same index shows the entry to others; the entry here is what we act on.
+ */
+#ifndef POOL_WORKER_TABLE_H
+#define POOL_WORKER_TABLE_H
+
+#include "include/worker.h"
+#include "lib/child.h"
+#include "lib/loop.h"
+#include "supervisor/pool/deadline.h"
+
+struct worker_entry {
+    struct child child;
+    struct loop_source source;   /* its pidfd */
+    enum scoreboard_state state; /* set by set_state() in worker_table.c only */
+    bool killed;                 /* we sent SIGKILL */
+    int64_t born_ms;
+    struct deadline_notice notice;
+};
+
+struct worker_table {
+    struct loop *loop;
+    const struct worker_plan *plan;
+    uint32_t slots;
+    struct worker_entry *entries;
+    int64_t starting, ready, draining; /* entries in each state */
+    /* Called when workers became READY. */
+    void (*got_ready)(struct worker_table *table);
+    /* Called when a worker ended; the entry is FREE again and ENDED tells what it was. */
+    void (*ended)(struct worker_table *table, uint32_t slot, const struct worker_entry *ended,
+                  const struct child_end *end);
+    void *owner;
+};
+
+void worker_table_init(struct worker_table *table, struct loop *loop,
+                       const struct worker_plan *plan, uint32_t slots);
+
+/* Fork one into the lowest free slot. 0, or -1 and errno (EBUSY: every slot is taken). */
+int worker_table_fork(struct worker_table *table);
+
+/* Entries whose workers have said READY change state; got_ready() is called where any did. */
+void worker_table_notice_ready(struct worker_table *table);
+
+/* Tell COUNT workers to leave, idle ones first. Already leaving ones are not counted. */
+void worker_table_drain(struct worker_table *table, int64_t count);
+
+/* SIGKILL to all. */
+void worker_table_kill_all(struct worker_table *table);
+
+/* Apply the deadlines; returns when to call again. */
+int64_t worker_table_check(struct worker_table *table, const struct deadline_limits *limits,
+                           int64_t now_ms);
+
+/* Workers that have not been reaped. */
+int64_t worker_table_count(const struct worker_table *table);
+
+#endif
