@@ -6,8 +6,8 @@
 
 #include <stdio.h>
 
-int command_fail(const struct command *command, int code, const char *text)
+int command_fail(const struct command *command, enum exit_code code, const char *text)
 {
     fprintf(stderr, "preforkc %s: %s\n", command->name, text);
-    return code;
+    return (int)code;
 }

@@ -5,6 +5,8 @@
 #ifndef CLIENT_COMMAND_H
 #define CLIENT_COMMAND_H
 
+#include "lib/error.h"
+
 struct command {
     const char *name;
     const char *summary;               /* one line, for `preforkc --help` */
@@ -17,6 +19,6 @@ extern const struct command CHAT_COMMAND; /* chat.c */
 extern const struct command LOAD_COMMAND; /* load.c */
 
 /* One line "preforkc NAME: TEXT" on standard error. Returns CODE. */
-int command_fail(const struct command *command, int code, const char *text);
+int command_fail(const struct command *command, enum exit_code code, const char *text);
 
 #endif

@@ -68,7 +68,10 @@ static void settle(struct loop *loop, struct load_connection *c, enum outcome ou
     struct load *load = loop->load;
     if (outcome == OUTCOME_PENDING)
         return;
-    load_report_count(&load->report, outcome, c->begun_us, clock_now_us());
+    int64_t now_us = clock_now_us();
+    load_report_count(&load->report, outcome, now_us);
+    if (outcome == OUTCOME_SERVED && load->plan->mode != LOAD_STREAM)
+        histogram_add(&load->report.latencies, (uint64_t)(now_us - c->begun_us));
     c->state = LOAD_CONNECTION_IDLE;
     if (outcome != OUTCOME_SERVED) {
         pause_failed(loop, c);

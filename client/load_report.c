@@ -17,14 +17,11 @@ static const struct {
 } PERCENTILES[] = {{"p50", 50}, {"p90", 90}, {"p99", 99}, {"p99.9", 99.9}};
 #define PERCENTILE_COUNT (sizeof PERCENTILES / sizeof PERCENTILES[0])
 
-void load_report_count(struct load_report *r, enum outcome outcome, int64_t begun_us,
-                       int64_t now_us)
+void load_report_count(struct load_report *r, enum outcome outcome, int64_t now_us)
 {
     r->outcomes[outcome]++;
-    if (outcome == OUTCOME_SERVED) {
+    if (outcome == OUTCOME_SERVED)
         r->last_served_us = now_us;
-        histogram_add(&r->latencies, (uint64_t)(now_us - begun_us));
-    }
 }
 
 uint64_t load_report_failures(const struct load_report *r)
@@ -51,6 +48,17 @@ static double last_answer_ms(const struct load_report *r)
     return r->last_served_us ? (double)(r->last_served_us - r->started_us) / 1e3 : 0;
 }
 
+static void print_latencies(const struct histogram *latencies, FILE *out)
+{
+    if (latencies->count == 0)
+        return;
+    fputs("  latency  ", out);
+    for (size_t i = 0; i < PERCENTILE_COUNT; i++)
+        fprintf(out, " %s %.3f ms,", PERCENTILES[i].name,
+                (double)histogram_percentile(latencies, PERCENTILES[i].percent) / 1e3);
+    fprintf(out, " max %.3f ms\n", (double)latencies->max / 1e3);
+}
+
 static void print_failures(const struct load_report *r, FILE *out)
 {
     fprintf(out, "  failed    %" PRIu64, load_report_failures(r));
@@ -71,11 +79,7 @@ void load_report_print(const struct load_report *r, const struct load_report_tit
     fprintf(out, "  served    %" PRIu64 " of %" PRIu64 ", %.0f per second\n",
             r->outcomes[OUTCOME_SERVED], r->attempted,
             (double)r->outcomes[OUTCOME_SERVED] / elapsed_s);
-    fputs("  latency  ", out);
-    for (size_t i = 0; i < PERCENTILE_COUNT; i++)
-        fprintf(out, " %s %.3f ms,", PERCENTILES[i].name,
-                (double)histogram_percentile(&r->latencies, PERCENTILES[i].percent) / 1e3);
-    fprintf(out, " max %.3f ms\n", (double)r->latencies.max / 1e3);
+    print_latencies(&r->latencies, out);
     fprintf(out, "  bytes     %" PRIu64 " sent, %" PRIu64 " received, %.1f MiB/s received\n",
             r->bytes_sent, r->bytes_received, (double)r->bytes_received / elapsed_s / 1048576);
     fprintf(out, "  last      answered after %.1f ms\n", last_answer_ms(r));

@@ -19,7 +19,7 @@ struct load_report {
     int64_t stopped_us;         /* no attempt was begun from then on */
     int64_t last_served_us;     /* 0: none was */
     int local_errno;            /* of the first OUTCOME_LOCAL; 0: none */
-    struct histogram latencies; /* microseconds, of the attempts that were served */
+    struct histogram latencies; /* microseconds, of served attempts; none in a stream */
 };
 
 /* What the report says about itself. */
@@ -30,9 +30,8 @@ struct load_report_title {
     int64_t size_bytes;
 };
 
-/* An attempt begun at BEGUN_US is over. */
-void load_report_count(struct load_report *r, enum outcome outcome, int64_t begun_us,
-                       int64_t now_us);
+/* An attempt is over. */
+void load_report_count(struct load_report *r, enum outcome outcome, int64_t now_us);
 
 /* Attempts that ended in anything but OUTCOME_SERVED. */
 uint64_t load_report_failures(const struct load_report *r);
