@@ -155,7 +155,6 @@ def compare(work, pair, options):
 def run(works, options):
     results = {}
     with tempfile.TemporaryDirectory(prefix="preforkd-bench-") as folder:
-        os.chmod(folder, 0o755)
         for work in works:
             fresh = work == "fresh"
             ours = floor("preforkd", fresh) if options.self else preforkd(folder, fresh)
