@@ -181,7 +181,9 @@ static int parse(const char *text, bool resolve, struct address *found, struct e
                 error, EXIT_CODE_CONFIG,
                 "%s addresses are not served by this version; use tcp:// or unix:", *later);
     char scheme[32];
-    snprintf(scheme, sizeof scheme, "%.*s", (int)strcspn(text, "/@"), text);
+    const char *slashes = strstr(text, "//");
+    size_t length = slashes ? (size_t)(slashes - text) + 2 : strcspn(text, "/@");
+    snprintf(scheme, sizeof scheme, "%.*s", (int)length, text);
     const char *near = suggest_nearest(scheme, SCHEMES);
     return error_set(error, EXIT_CODE_CONFIG,
                      "\"%s\" is not an address; write tcp://HOST:PORT or unix:///path%s%s%s", text,

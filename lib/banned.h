@@ -15,6 +15,12 @@
 #include <string.h>
 #include <time.h>
 
+#undef strcpy
+#undef strcat
+#undef strncpy
+#undef strncat
+#undef sprintf
+#undef vsprintf
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok gets
 #pragma GCC poison atoi atol atoll atof system popen mktemp tmpnam tempnam
 #undef alloca

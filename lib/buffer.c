@@ -23,7 +23,9 @@ char *buffer_reserve(struct buffer *buffer, size_t room)
 
 void buffer_append(struct buffer *buffer, const void *bytes, size_t length)
 {
-    memcpy(buffer_reserve(buffer, length), bytes, length);
+    char *room = buffer_reserve(buffer, length);
+    if (length > 0)
+        memcpy(room, bytes, length);
     buffer->length += length;
     buffer->data[buffer->length] = '\0';
 }
@@ -45,6 +47,8 @@ void buffer_printf(struct buffer *buffer, const char *format, ...)
 
 void buffer_consume(struct buffer *buffer, size_t count)
 {
+    if (count == 0)
+        return;
     buffer->length -= count;
     memmove(buffer->data, buffer->data + count, buffer->length);
     buffer->data[buffer->length] = '\0';

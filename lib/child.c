@@ -50,16 +50,27 @@ void child_signal_value(const struct child *child, int signal, int value)
         syscall(SYS_pidfd_send_signal, child->pidfd, signal, &info, 0);
 }
 
+static int wait_pidfd(int pidfd, siginfo_t *info, int options)
+{
+    int status;
+    do
+        status = waitid((idtype_t)P_PIDFD, (id_t)pidfd, info, WEXITED | options);
+    while (status < 0 && errno == EINTR);
+    return status;
+}
+
+void child_discard(struct child *child)
+{
+    siginfo_t ignored;
+    child_signal(child, SIGKILL);
+    wait_pidfd(child->pidfd, &ignored, 0);
+    fds_close(&child->pidfd);
+}
+
 int child_reap(struct child *child, struct child_end *end)
 {
     siginfo_t info = {0};
-    int status;
-    if (child->pidfd < 0)
-        return 0;
-    do
-        status = waitid((idtype_t)P_PIDFD, (id_t)child->pidfd, &info, WEXITED | WNOHANG);
-    while (status < 0 && errno == EINTR);
-    if (status < 0 || info.si_pid == 0)
+    if (child->pidfd < 0 || wait_pidfd(child->pidfd, &info, WNOHANG) < 0 || info.si_pid == 0)
         return 0;
     end->signalled = info.si_code != CLD_EXITED;
     end->core = info.si_code == CLD_DUMPED;

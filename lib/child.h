@@ -33,6 +33,9 @@ int child_adopt(struct child *child, pid_t pid);
 void child_signal(const struct child *child, int signal);
 void child_signal_value(const struct child *child, int signal, int value);
 
+/* SIGKILL, and wait for the end. For a child that cannot be watched. */
+void child_discard(struct child *child);
+
 /* 1: it ended, END says how, the descriptor is closed. 0: it is still running. */
 int child_reap(struct child *child, struct child_end *end);
 

@@ -21,7 +21,7 @@ enum exit_code {
 
 struct error {
     enum exit_code code;
-    char text[1024]; /* one line or several, without a newline at the end */
+    char text[3072]; /* one line or several, without a newline at the end */
 };
 
 /* Fill ERROR; always returns -1, so that a caller can `return error_set(...)`. */

@@ -6,13 +6,16 @@
 
 #include "lib/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <unistd.h>
 
 static _Noreturn void out_of_memory(void)
 {
-    static const char text[] = "preforkd: out of memory\n";
-    ssize_t ignored = write(STDERR_FILENO, text, sizeof text - 1);
+    static const char text[] = ": out of memory\n";
+    const char *name = program_invocation_short_name;
+    ssize_t ignored = write(STDERR_FILENO, name, strlen(name));
+    ignored += write(STDERR_FILENO, text, sizeof text - 1);
     (void)ignored;
     _exit(EXIT_CODE_OS);
 }

@@ -15,6 +15,7 @@
 #include "lib/channel.h"
 #include "lib/clock.h"
 #include "lib/config_snapshot.h"
+#include "lib/dice.h"
 #include "lib/fds.h"
 #include "lib/log_sink.h"
 #include "lib/signals.h"
@@ -23,7 +24,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/eventfd.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #define STORE(field, value) atomic_store_explicit(&(field), (value), memory_order_relaxed)
@@ -35,14 +35,6 @@
 static int64_t earlier(int64_t a, int64_t b)
 {
     return a < b ? a : b;
-}
-
-static uint32_t dice(void)
-{
-    uint32_t number = 0;
-    if (getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number)
-        number = (uint32_t)clock_now_us();
-    return number;
 }
 
 /* Telling the supervisor. It is not waited for: a message it has no room for is dropped. */
@@ -78,7 +70,7 @@ static void report(struct pool *pool)
 
 static void fork_refused(struct pool *pool)
 {
-    int64_t delay = pool_policy_failed(&pool->policy, true, clock_now_ms(), dice());
+    int64_t delay = pool_policy_failed(&pool->policy, true, clock_now_ms(), dice_roll());
     snprintf(pool->trouble, sizeof pool->trouble, "cannot start a worker: %s", strerror(errno));
     log_warning("%s; next try in %lld ms", pool->trouble, (long long)delay);
 }
@@ -127,7 +119,7 @@ static const char *after_death(struct pool *pool, const struct worker_entry *end
             pool_policy_crashed(&pool->policy);
         return "replaced at once";
     }
-    int64_t delay = pool_policy_failed(&pool->policy, false, clock_now_ms(), dice());
+    int64_t delay = pool_policy_failed(&pool->policy, false, clock_now_ms(), dice_roll());
     snprintf(pool->trouble, sizeof pool->trouble, "a worker ended by %s before it was ready",
              obituary_cause(end, cause));
     snprintf(text, 96, "died before it was ready: next try in %lld ms", (long long)delay);

@@ -134,13 +134,15 @@ int worker_table_fork(struct worker_table *table)
         return -1;
     if (child_adopt(&entry->child, pid) < 0)
         return -1;
-    entry->born_ms = clock_now_ms();
     entry->source = (struct loop_source){entry->child.pidfd, on_pidfd, table};
+    if (loop_add(table->loop, &entry->source, EPOLLIN) < 0) {
+        child_discard(&entry->child);
+        return -1;
+    }
+    entry->born_ms = clock_now_ms();
     STORE(keeper->pid, pid);
     STORE(keeper->born_ms, entry->born_ms);
     set_state(table, slot, SCOREBOARD_STARTING);
-    if (loop_add(table->loop, &entry->source, EPOLLIN) < 0)
-        child_signal(&entry->child, SIGKILL);
     return 0;
 }
 

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * control - see control.h.
+ */
+#include "supervisor/control.h"
+
+#include "lib/clock.h"
+#include "lib/control_path.h"
+#include "lib/fds.h"
+#include "lib/log.h"
+#include "lib/memory.h"
+#include "supervisor/control_command.h"
+#include "supervisor/listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CLIENT_LIMIT_MS 5000 /* to send a request, and again to take the answer */
+
+static void drop(struct control_client *client)
+{
+    loop_remove(client->control->loop, &client->source);
+    fds_close(&client->source.fd);
+    buffer_release(&client->answer);
+}
+
+/* Write what the client takes now; the rest when it is ready for more. */
+static void send_answer(struct control_client *client)
+{
+    while (client->sent < client->answer.length) {
+        ssize_t sent = send(client->source.fd, client->answer.data + client->sent,
+                            client->answer.length - client->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent < 0 && errno == EAGAIN) {
+            loop_change(client->control->loop, &client->source, EPOLLOUT);
+            return;
+        }
+        if (sent < 0) {
+            if (errno == EINTR)
+                continue;
+            break;
+        }
+        client->sent += (size_t)sent;
+        client->deadline_ms = clock_now_ms() + CLIENT_LIMIT_MS;
+    }
+    drop(client);
+}
+
+static int append(const char *bytes, size_t length, void *buffer)
+{
+    buffer_append(buffer, bytes, length);
+    return 0;
+}
+
+static void send_object(struct control_client *client, json_t *object)
+{
+    json_dump_callback(object, append, &client->answer, JSON_COMPACT);
+    buffer_append(&client->answer, "\n", 1);
+    json_decref(object);
+    client->answered = true;
+    client->wait = CONTROL_WAIT_NONE;
+    client->deadline_ms = clock_now_ms() + CLIENT_LIMIT_MS;
+    send_answer(client);
+}
+
+void control_answer(struct control_client *client, json_t *result)
+{
+    json_t *object = json_pack("{s:b}", "ok", 1);
+    if (result)
+        json_object_set_new(object, "result", result);
+    send_object(client, object);
+}
+
+void control_refuse(struct control_client *client, const char *problem)
+{
+    json_t *text = json_string(problem);
+    if (!text) /* it quotes a file that is not UTF-8 */
+        text = json_string("refused; the reason is in the log");
+    send_object(client, json_pack("{s:b, s:o}", "ok", 0, "error", text));
+}
+
+void control_wait(struct control_client *client, enum control_wait wait)
+{
+    client->wait = wait;
+    client->deadline_ms = CLOCK_NEVER;
+}
+
+void control_answer_waiting(struct control *control, enum control_wait wait, const char *problem)
+{
+    for (int i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+        struct control_client *client = &control->clients[i];
+        if (client->source.fd < 0 || client->wait != wait)
+            continue;
+        if (problem)
+            control_refuse(client, problem);
+        else
+            control_answer(client, NULL);
+    }
+}
+
+void control_advance_waiting(struct control *control)
+{
+    for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
+        if (control->clients[i].wait == CONTROL_WAIT_NEXT_RELOAD)
+            control->clients[i].wait = CONTROL_WAIT_RELOAD;
+}
+
+/* One line, as much of it as is there; -1 when the client is gone or talks too much. */
+static int read_request(struct control_client *client)
+{
+    char *end = client->request + client->request_length;
+    size_t room = sizeof client->request - client->request_length;
+    ssize_t got = recv(client->source.fd, end, room, MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    if (got <= 0)
+        return -1;
+    client->request_length += (size_t)got;
+    if (memchr(client->request, '\n', client->request_length))
+        return 1;
+    return client->request_length < sizeof client->request ? 0 : -1;
+}
+
+static void on_client(struct loop_source *source, uint32_t events)
+{
+    struct control_client *client = source->owner;
+    char ignored[64];
+    if (client->answered) {
+        send_answer(client);
+        return;
+    }
+    if (client->wait != CONTROL_WAIT_NONE) {
+        /* Nothing more is expected of it but its end. */
+        ssize_t got = recv(source->fd, ignored, sizeof ignored, MSG_DONTWAIT);
+        if ((events & (EPOLLHUP | EPOLLERR)) || got > 0 || (got < 0 && errno != EAGAIN))
+            drop(client);
+        else if (got == 0)
+            loop_change(client->control->loop, source, 0); /* it only closed its sending side */
+        return;
+    }
+    switch (read_request(client)) {
+    case 1:
+        *(char *)memchr(client->request, '\n', client->request_length) = '\0';
+        control_command_run(client->control->supervisor, client, client->request);
+        break;
+    case -1:
+        drop(client);
+        break;
+    }
+}
+
+static bool is_allowed(int fd)
+{
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+        return false;
+    if (peer.uid == 0 || peer.uid == geteuid())
+        return true;
+    log_warning("control connection of uid %u refused", (unsigned)peer.uid);
+    return false;
+}
+
+/* A free place; where there is none, that of the client that has dawdled longest. */
+static struct control_client *find_place(struct control *control)
+{
+    struct control_client *slowest = NULL;
+    for (int i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+        struct control_client *client = &control->clients[i];
+        if (client->source.fd < 0)
+            return client;
+        if (client->wait == CONTROL_WAIT_NONE &&
+            (!slowest || client->deadline_ms < slowest->deadline_ms))
+            slowest = client;
+    }
+    if (slowest)
+        drop(slowest);
+    return slowest;
+}
+
+static void on_listener(struct loop_source *source, uint32_t events)
+{
+    struct control *control = source->owner;
+    (void)events;
+    int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0)
+        return;
+    struct control_client *client = is_allowed(fd) ? find_place(control) : NULL;
+    if (!client) {
+        close(fd);
+        return;
+    }
+    *client = (struct control_client){.control = control,
+                                      .source = {fd, on_client, client},
+                                      .deadline_ms = clock_now_ms() + CLIENT_LIMIT_MS};
+    if (loop_add(control->loop, &client->source, EPOLLIN) < 0)
+        drop(client);
+}
+
+int control_init(struct control *control, struct supervisor *supervisor, struct loop *loop,
+                 const char *path, struct error *error)
+{
+    char *text = memory_printf("unix://%s", path);
+    struct address found[ADDRESS_RESOLVED_MAX];
+    *control = (struct control){.supervisor = supervisor, .loop = loop, .lock = LOCKFILE_NONE};
+    control->listener = (struct loop_source){-1, on_listener, control};
+    control->path = memory_string(path);
+    for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
+        control->clients[i].source.fd = -1;
+    if (control_path_prepare(path, error) == 0 && address_parse(text, found, error) == 1)
+        control->listener.fd = listener_bind_unix(&found[0], 0600, &control->lock, error);
+    free(text);
+    if (control->listener.fd < 0) {
+        struct error why = *error;
+        return error_set(error, why.code, "control socket %s: %.2048s", path, why.text);
+    }
+    fcntl(control->listener.fd, F_SETFL, O_NONBLOCK);
+    if (listen(control->listener.fd, 64) < 0 || loop_add(loop, &control->listener, EPOLLIN) < 0)
+        return error_set_errno(error, EXIT_CODE_UNAVAILABLE, "control socket %s", path);
+    return 0;
+}
+
+void control_release(struct control *control)
+{
+    for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
+        if (control->clients[i].source.fd >= 0)
+            drop(&control->clients[i]);
+    loop_remove(control->loop, &control->listener);
+    if (control->listener.fd >= 0)
+        unlink(control->path);
+    fds_close(&control->listener.fd);
+    lockfile_release(&control->lock);
+    free(control->path);
+    control->path = NULL;
+}
+
+int64_t control_check(struct control *control, int64_t now_ms)
+{
+    int64_t next = CLOCK_NEVER;
+    for (int i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+        struct control_client *client = &control->clients[i];
+        if (client->source.fd < 0)
+            continue;
+        if (client->deadline_ms <= now_ms)
+            drop(client);
+        else if (client->deadline_ms < next)
+            next = client->deadline_ms;
+    }
+    return next;
+}

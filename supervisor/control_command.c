@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * control_command - see control_command.h. One function per row of CONTROL_COMMANDS.
+ */
+#include "supervisor/control_command.h"
+
+#include "lib/quantity.h"
+#include "lib/suggest.h"
+#include "supervisor/services.h"
+#include "supervisor/status.h"
+
+#define ARGUMENTS_MAX 4
+
+struct arguments {
+    int count;
+    const char *words[ARGUMENTS_MAX];
+};
+
+static void run_status(struct supervisor *s, struct control_client *client,
+                       const struct arguments *arguments)
+{
+    (void)arguments;
+    control_answer(client, status_report(s));
+}
+
+static void run_workers(struct supervisor *s, struct control_client *client,
+                        const struct arguments *arguments)
+{
+    const char *name = arguments->count > 0 ? arguments->words[0] : NULL;
+    struct error error;
+    if (name && !services_find(s, name)) {
+        error_set(&error, EXIT_CODE_FAILURE, "there is no service \"%s\"", name);
+        control_refuse(client, error.text);
+    } else
+        control_answer(client, status_workers(s, name));
+}
+
+static void run_reload(struct supervisor *s, struct control_client *client,
+                       const struct arguments *arguments)
+{
+    bool later = s->reload.state != RELOAD_IDLE || s->phase == SUPERVISOR_STARTING;
+    (void)arguments;
+    control_wait(client, later ? CONTROL_WAIT_NEXT_RELOAD : CONTROL_WAIT_RELOAD);
+    reload_request(s);
+}
+
+static void run_stop(struct supervisor *s, struct control_client *client,
+                     const struct arguments *arguments)
+{
+    if (arguments->count > 0 && strcmp(arguments->words[0], "--now") != 0) {
+        control_refuse(client, "stop takes --now or nothing");
+        return;
+    }
+    control_wait(client, CONTROL_WAIT_STOP);
+    supervisor_stop(s, arguments->count > 0);
+}
+
+static void run_reopen_logs(struct supervisor *s, struct control_client *client,
+                            const struct arguments *arguments)
+{
+    struct error error;
+    (void)arguments;
+    if (supervisor_reopen_logs(s, &error) < 0)
+        control_refuse(client, error.text);
+    else
+        control_answer(client, NULL);
+}
+
+static void run_scale(struct supervisor *s, struct control_client *client,
+                      const struct arguments *arguments)
+{
+    struct error error;
+    const char *number = arguments->words[1];
+    bool relative = number[0] == '+' || number[0] == '-';
+    int64_t value;
+    if (quantity_parse_count(number + relative, &value) < 0) {
+        control_refuse(client, "write the number of workers as N, +N or -N");
+        return;
+    }
+    if (number[0] == '-')
+        value = -value;
+    if (services_scale(s, arguments->words[0], value, relative, &error) > 0)
+        control_answer(client, NULL);
+    else
+        control_refuse(client, error.text);
+}
+
+static void run_config(struct supervisor *s, struct control_client *client,
+                       const struct arguments *arguments)
+{
+    struct buffer text = {0};
+    (void)arguments;
+    config_print(s->config, &text);
+    json_t *result = json_string(buffer_text(&text));
+    buffer_release(&text);
+    if (result)
+        control_answer(client, result);
+    else
+        control_refuse(client, "the configuration is not valid UTF-8");
+}
+
+static const struct command {
+    const char *name;
+    int least, most;
+    void (*run)(struct supervisor *, struct control_client *, const struct arguments *);
+} COMMANDS[] = {
+#define COMMAND(name, least, most, synopsis, text) {#name, least, most, run_##name},
+    CONTROL_COMMANDS(COMMAND)
+#undef COMMAND
+};
+
+#define COMMAND_COUNT (sizeof COMMANDS / sizeof *COMMANDS)
+
+static void unknown(struct control_client *client, const char *word)
+{
+    const char *names[COMMAND_COUNT + 1] = {0};
+    struct error error;
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        names[i] = COMMANDS[i].name;
+    const char *near = suggest_nearest(word, names);
+    error_set(&error, EXIT_CODE_FAILURE, "unknown command \"%.64s\"%s%s%s", word,
+              near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
+    control_refuse(client, error.text);
+}
+
+static int split(char *line, struct arguments *arguments)
+{
+    char *state;
+    arguments->count = 0;
+    for (char *word = strtok_r(line, " \r", &state); word; word = strtok_r(NULL, " \r", &state)) {
+        if (arguments->count == ARGUMENTS_MAX)
+            return -1;
+        arguments->words[arguments->count++] = word;
+    }
+    return arguments->count > 0 ? 0 : -1;
+}
+
+void control_command_run(struct supervisor *s, struct control_client *client, char *line)
+{
+    struct arguments arguments;
+    if (split(line, &arguments) < 0) {
+        control_refuse(client, "a request is COMMAND [ARGUMENT…]");
+        return;
+    }
+    const char *word = arguments.words[0];
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(COMMANDS[i].name, word) != 0)
+            continue;
+        struct arguments rest = {.count = arguments.count - 1};
+        memcpy(rest.words, arguments.words + 1, (size_t)rest.count * sizeof *rest.words);
+        if (rest.count < COMMANDS[i].least || rest.count > COMMANDS[i].most)
+            control_refuse(client, "wrong number of arguments; see preforkctl --help");
+        else
+            COMMANDS[i].run(s, client, &rest);
+        return;
+    }
+    unknown(client, word);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * listener - the listening sockets, kept by address.
+ *
+ * A socket is bound when a configuration first wants its address and stays open, the same kernel
+ * object, for as long as any configuration in force does: across reloads, and whatever happens to
+ * pools. Nobody's queue is lost because a number of workers changed.
+ */
+#ifndef SUPERVISOR_LISTENER_H
+#define SUPERVISOR_LISTENER_H
+
+#include "lib/address.h"
+#include "lib/config.h"
+#include "lib/lockfile.h"
+
+struct listener {
+    struct address address; /* as configured: the key */
+    char *service;          /* who asked first; part of the key for port 0 */
+    int fd;
+    struct lockfile lock; /* of a Unix socket in the file system: ours while it is held */
+    bool wanted;          /* by the sweep in progress */
+};
+
+struct listener_table {
+    struct listener **entries;
+    size_t count;
+};
+
+/* The socket of each address of SERVICE, bound where it is not open yet, into FDS (at most
+ * CHANNEL_LISTENERS_MAX; they stay the table's). Returns how many, or -1 with ERROR, which names
+ * the line of the configuration FILE; what was bound by then stays until the next sweep. */
+int listener_open_service(struct listener_table *table, const char *file,
+                          const struct config_service *service, int *fds, struct error *error);
+
+/* Close every socket that no service of CONFIG wants (NULL: all), remove their files, and give the
+ * others their configured backlog and blocking mode. */
+void listener_sweep(struct listener_table *table, const struct config *config);
+
+/* Bind a Unix socket with the permissions MODE. A path in the file system is locked with a file
+ * beside it (LOCK) first, and a stale socket there is removed. Not listening yet. Also used for the
+ * control socket. The descriptor is the caller's; -1 with ERROR. */
+int listener_bind_unix(const struct address *address, mode_t mode, struct lockfile *lock,
+                       struct error *error);
+
+/* The listener of an address of a service, NULL where it is not open. */
+const struct listener *listener_find(const struct listener_table *table, const char *service,
+                                     const struct address *address);
+
+/* Where it really listens: with the port the kernel chose for port 0. Returns TEXT. */
+char *listener_print(const struct listener *listener, char text[static ADDRESS_TEXT_MAX]);
+
+/* Connections waiting to be accepted and the most there may be; 0 and 0 where the kernel does not
+ * tell (Unix sockets). */
+void listener_queue(const struct listener *listener, unsigned *length, unsigned *limit);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * main - preforkd: reads the command line and the configuration, then supervises (supervisor.c).
+ */
+#include "lib/fds.h"
+#include "lib/log_sink.h"
+#include "lib/memory.h"
+#include "lib/signals.h"
+#include "supervisor/daemonise.h"
+#include "supervisor/options.h"
+#include "supervisor/supervisor.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Nothing that the starter left behind may change what we do: closed standard descriptors, foreign
+ * ones, ignored or blocked signals, an odd umask. */
+static void sanitise(void)
+{
+    fds_sanitize();
+    signals_block_all();
+    signals_reset(1);
+    umask(022);
+}
+
+static struct config *load(const struct options *options)
+{
+    struct buffer errors = {0};
+    char *absolute = options->listen ? NULL : realpath(options->config_file, NULL);
+    struct config *config =
+        options->listen ? config_load_command_line(options->listen, options->handler,
+                                                   options->workers, options->control, &errors)
+                        : config_load(absolute ? absolute : options->config_file, &errors);
+    fputs(buffer_text(&errors), stderr);
+    buffer_release(&errors);
+    free(absolute);
+    return config;
+}
+
+static int serve(const struct options *options, struct config *config)
+{
+    static struct supervisor supervisor;
+    struct error error;
+    if (options->daemonise)
+        daemonise_begin();
+    log_sink_open();
+    log_identify("supervisor", NULL);
+    if (supervisor_init(&supervisor, options, config, &error) < 0) {
+        if (options->daemonise)
+            daemonise_report(error.code, error.text);
+        else
+            fprintf(stderr, "preforkd: %s\n", error.text);
+        return (int)error.code;
+    }
+    return (int)supervisor_run(&supervisor);
+}
+
+static int print_config(struct config *config)
+{
+    struct buffer text = {0};
+    config_print(config, &text);
+    fputs(buffer_text(&text), stdout);
+    buffer_release(&text);
+    config_release(config);
+    return fflush(stdout) == 0 ? EXIT_CODE_OK : EXIT_CODE_FAILURE;
+}
+
+static int with_config(const struct options *options)
+{
+    struct config *config = load(options);
+    if (!config)
+        return EXIT_CODE_CONFIG;
+    switch (options->mode) {
+    case OPTIONS_CHECK:
+        printf("%s: ok\n", options->listen ? "command line" : options->config_file);
+        config_release(config);
+        return EXIT_CODE_OK;
+    case OPTIONS_PRINT_CONFIG:
+        return print_config(config);
+    default:
+        return serve(options, config);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    struct error error;
+    sanitise();
+    if (options_parse(&options, argc, argv, &error) < 0) {
+        fprintf(stderr, "preforkd: %s\n", error.text);
+        return EXIT_CODE_USAGE;
+    }
+    switch (options.mode) {
+    case OPTIONS_HELP:
+        options_help();
+        return EXIT_CODE_OK;
+    case OPTIONS_HELP_CONFIG:
+        options_help_config();
+        return EXIT_CODE_OK;
+    case OPTIONS_VERSION:
+        printf("preforkd %s\n", PREFORKD_VERSION);
+        return EXIT_CODE_OK;
+    default:
+        return with_config(&options);
+    }
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pool_process - see pool_process.h.
+ */
+#include "supervisor/pool_process.h"
+
+#include "lib/channel.h"
+#include "lib/clock.h"
+#include "lib/config_snapshot.h"
+#include "lib/fds.h"
+#include "lib/memory.h"
+#include "lib/spawn.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+/* How much longer than its own limits a leaving pool may take. */
+#define LEAVE_SPARE_MS 2000
+
+extern char **environ;
+
+static struct pool_process *of_channel(struct loop_source *source)
+{
+    return (struct pool_process *)(void *)((char *)source - offsetof(struct pool_process, channel));
+}
+
+static struct pool_process *of_pidfd(struct loop_source *source)
+{
+    return (struct pool_process *)(void *)((char *)source - offsetof(struct pool_process, pidfd));
+}
+
+/* Gossip: it is checked, kept to be shown, and never computed with. */
+static void hear(struct pool_process *pool, const struct channel_message *message)
+{
+    switch ((enum channel_type)message->type) {
+    case CHANNEL_READY:
+        if (pool->ready || pool->draining)
+            break;
+        pool->ready = true;
+        pool->start_end_ms = CLOCK_NEVER;
+        pool->events->ready(pool->owner, pool);
+        break;
+    case CHANNEL_HEALTH:
+        pool->degraded = message->text[0] != '\0';
+        snprintf(pool->trouble, sizeof pool->trouble, "%s", message->text);
+        pool->events->health(pool->owner, pool);
+        break;
+    case CHANNEL_FAILED:
+        snprintf(pool->trouble, sizeof pool->trouble, "%s", message->text);
+        break;
+    default:
+        log_warning("pool %d sent %s, which is not for the supervisor", (int)pool->child.pid,
+                    channel_name((enum channel_type)message->type));
+    }
+}
+
+/* A pool that floods its channel gets its turn like everybody else: a few messages at a time. */
+static void on_channel(struct loop_source *source, uint32_t events)
+{
+    struct pool_process *pool = of_channel(source);
+    struct channel_message message;
+    int passed, status = 1;
+    (void)events;
+    for (int i = 0; i < 16 && status > 0; i++) {
+        status = channel_receive(source->fd, &message, &passed);
+        fds_close(&passed);
+        if (status > 0)
+            hear(pool, &message);
+    }
+    if (status == 0 || (status < 0 && errno != EAGAIN && errno != EINTR && errno != EBADMSG)) {
+        loop_remove(pool->loop, source);
+        fds_close(&source->fd);
+    }
+}
+
+static void on_pidfd(struct loop_source *source, uint32_t events)
+{
+    struct pool_process *pool = of_pidfd(source);
+    struct child_end end;
+    if (pool->channel.fd >= 0)
+        on_channel(&pool->channel, events); /* its last words */
+    loop_remove(pool->loop, source);
+    if (child_reap(&pool->child, &end) != 1) {
+        loop_add(pool->loop, source, EPOLLIN);
+        return;
+    }
+    source->fd = -1;
+    pool->events->ended(pool->owner, pool, &end);
+}
+
+static void spawn_failed(const struct spawn_plan *plan, const struct error *error)
+{
+    channel_send(plan->failed_fd, CHANNEL_FAILED, 0, 0, error->text, -1);
+}
+
+static int spawn(const struct pool_process_plan *plan, int channel, int snapshot, int board,
+                 struct child *child, struct error *error)
+{
+    char generation[16], listeners[16];
+    char name[] = "preforkd-pool";
+    char *const arguments[] = {name, plan->service->name, generation, listeners, NULL};
+    int null = STDIN_FILENO; /* ours is /dev/null or a terminal that the pool never reads */
+    int descriptors[CHANNEL_FD_LISTENERS + CHANNEL_LISTENERS_MAX] = {
+        null, null, STDERR_FILENO, channel, snapshot, board};
+    snprintf(generation, sizeof generation, "%u", plan->generation);
+    snprintf(listeners, sizeof listeners, "%d", plan->listener_count);
+    memcpy(descriptors + CHANNEL_FD_LISTENERS, plan->listeners,
+           (size_t)plan->listener_count * sizeof *descriptors);
+    struct spawn_plan spawn_plan = {
+        .program = plan->program,
+        .arguments = arguments,
+        .environment = environ,
+        .descriptors = descriptors,
+        .descriptor_count = (size_t)(CHANNEL_FD_LISTENERS + plan->listener_count),
+        .user = plan->config->credentials,
+        .death_signal = SIGTERM,
+        .failed = spawn_failed,
+        .failed_fd = channel,
+    };
+    return spawn_start(&spawn_plan, child, error);
+}
+
+static struct pool_process *new_pool(const struct pool_process_plan *plan, uint32_t slots)
+{
+    struct pool_process *pool = memory_zeroed(1, sizeof *pool);
+    pool->name = memory_string(plan->service->name);
+    pool->generation = plan->generation;
+    pool->slots = slots;
+    pool->child = CHILD_NONE;
+    pool->pidfd.fd = pool->channel.fd = -1;
+    pool->born_ms = clock_now_ms();
+    pool->start_end_ms = pool->born_ms + plan->service->start_timeout;
+    pool->kill_at_ms = CLOCK_NEVER;
+    pool->graceful_ms = plan->service->graceful_timeout;
+    pool->kill_ms = plan->service->kill_timeout;
+    return pool;
+}
+
+/* What only the child needs is closed again here, whatever came of it. */
+static int start_child(struct pool_process *pool, const struct pool_process_plan *plan,
+                       struct error *error)
+{
+    int channel[2] = {-1, -1}, snapshot = -1, board = -1, status = -1;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) < 0)
+        error_set_errno(error, EXIT_CODE_OS, "socketpair");
+    else if ((snapshot = config_snapshot_create(plan->config, plan->service, error)) >= 0 &&
+             (board = scoreboard_create(pool->slots, error)) >= 0) {
+        pool->board = scoreboard_map(board, pool->slots, false);
+        if (!pool->board)
+            error_set_errno(error, EXIT_CODE_OS, "cannot map the scoreboard");
+        else
+            status = spawn(plan, channel[1], snapshot, board, &pool->child, error);
+    }
+    pool->channel.fd = channel[0];
+    pool->pidfd.fd = pool->child.pidfd;
+    fds_close(&channel[1]);
+    fds_close(&snapshot);
+    fds_close(&board);
+    return status;
+}
+
+static int watch(struct pool_process *pool, struct error *error)
+{
+    pool->channel.ready = on_channel;
+    pool->pidfd.ready = on_pidfd;
+    if (loop_add(pool->loop, &pool->channel, EPOLLIN) == 0 &&
+        loop_add(pool->loop, &pool->pidfd, EPOLLIN) == 0)
+        return 0;
+    error_set_errno(error, EXIT_CODE_OS, "cannot watch the pool");
+    loop_remove(pool->loop, &pool->pidfd);
+    child_discard(&pool->child);
+    return -1;
+}
+
+struct pool_process *pool_process_start(const struct pool_process_plan *plan, struct loop *loop,
+                                        const struct pool_process_events *events, void *owner,
+                                        struct error *error)
+{
+    struct pool_process *pool = new_pool(plan, config_scoreboard_slots(plan->service));
+    pool->loop = loop;
+    pool->events = events;
+    pool->owner = owner;
+    if (start_child(pool, plan, error) == 0 && watch(pool, error) == 0)
+        return pool;
+    pool_process_free(pool);
+    return NULL;
+}
+
+void pool_process_tell(struct pool_process *pool, enum channel_type type, uint32_t value, int pass)
+{
+    if (pool->channel.fd >= 0 && channel_send(pool->channel.fd, type, value, 0, NULL, pass) < 0)
+        log_warning("pool %d of %s does not take messages: %s", (int)pool->child.pid, pool->name,
+                    strerror(errno));
+}
+
+void pool_process_drain(struct pool_process *pool, int64_t now_ms)
+{
+    if (pool->draining)
+        return;
+    pool->draining = true;
+    pool->start_end_ms = CLOCK_NEVER;
+    pool->kill_at_ms = now_ms + pool->graceful_ms + pool->kill_ms + LEAVE_SPARE_MS;
+    pool_process_tell(pool, CHANNEL_DRAIN, 0, -1);
+}
+
+void pool_process_stop(struct pool_process *pool, int64_t now_ms)
+{
+    pool->draining = true;
+    pool->start_end_ms = CLOCK_NEVER;
+    pool->kill_at_ms = now_ms + LEAVE_SPARE_MS;
+    pool_process_tell(pool, CHANNEL_STOP, 0, -1);
+}
+
+static void kill_pool(struct pool_process *pool, const char *why)
+{
+    if (pool->killed)
+        return;
+    log_warning("pool %d of %s %s, killing it", (int)pool->child.pid, pool->name, why);
+    pool->killed = true;
+    child_signal(&pool->child, SIGKILL);
+}
+
+int64_t pool_process_check(struct pool_process *pool, int64_t now_ms)
+{
+    if (now_ms >= pool->start_end_ms) {
+        kill_pool(pool, "was not ready in time");
+        pool->start_end_ms = CLOCK_NEVER;
+    }
+    if (now_ms >= pool->kill_at_ms) {
+        kill_pool(pool, "did not leave in time");
+        pool->kill_at_ms = CLOCK_NEVER;
+    }
+    return pool->start_end_ms < pool->kill_at_ms ? pool->start_end_ms : pool->kill_at_ms;
+}
+
+void pool_process_free(struct pool_process *pool)
+{
+    loop_remove(pool->loop, &pool->channel);
+    fds_close(&pool->channel.fd);
+    scoreboard_unmap(pool->board, pool->slots);
+    free(pool->name);
+    free(pool);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pool_process - the supervisor's hold of one preforkd-pool: birth, channel, scoreboard, death.
+ *
+ * What the pool says and shows is kept for display. Two things it says matter: READY, once, and
+ * FAILED, whose text explains the end that follows.
+ */
+#ifndef SUPERVISOR_POOL_PROCESS_H
+#define SUPERVISOR_POOL_PROCESS_H
+
+#include "include/channel.h"
+#include "lib/child.h"
+#include "lib/config.h"
+#include "lib/loop.h"
+#include "lib/scoreboard.h"
+
+struct service;
+struct pool_process;
+
+/* Called by the loop; OWNER as given at the start. ended() may free the pool. */
+struct pool_process_events {
+    void (*ready)(void *owner, struct pool_process *pool);
+    void (*health)(void *owner, struct pool_process *pool);
+    void (*ended)(void *owner, struct pool_process *pool, const struct child_end *end);
+};
+
+struct pool_process {
+    char *name; /* of the service */
+    unsigned generation;
+    struct service *service; /* NULL: its service is gone, it only has to leave */
+    struct child child;
+    struct loop *loop;
+    struct loop_source pidfd;
+    struct loop_source channel;
+    const struct pool_process_events *events;
+    void *owner;
+    struct scoreboard *board; /* read-only */
+    uint32_t slots;           /* as we made it; never taken from the mapping */
+    int64_t born_ms;
+    int64_t start_end_ms;         /* READY is due; CLOCK_NEVER once it came */
+    int64_t kill_at_ms;           /* a pool that was told to leave is killed then */
+    int64_t graceful_ms, kill_ms; /* graceful_timeout and kill_timeout it runs with */
+    bool ready, draining, killed, degraded;
+    char trouble[512]; /* the last it said of itself */
+};
+
+/* What a pool is started with. */
+struct pool_process_plan {
+    const struct config *config;
+    const struct config_service *service;
+    unsigned generation;
+    const int *listeners;
+    int listener_count;
+    int program; /* preforkd-pool, O_PATH */
+};
+
+/* Fork and execute it. NULL with ERROR where that is not possible. */
+struct pool_process *pool_process_start(const struct pool_process_plan *plan, struct loop *loop,
+                                        const struct pool_process_events *events, void *owner,
+                                        struct error *error);
+
+/* Ask it to finish what it has in hand and leave; it is killed where it is not gone in time. */
+void pool_process_drain(struct pool_process *pool, int64_t now_ms);
+
+/* Ask it to leave now; it is killed where it does not. */
+void pool_process_stop(struct pool_process *pool, int64_t now_ms);
+
+/* Tell it something that needs no answer. */
+void pool_process_tell(struct pool_process *pool, enum channel_type type, uint32_t value, int pass);
+
+/* Kill it if one of its deadlines has passed. Returns the next one, CLOCK_NEVER for none. */
+int64_t pool_process_check(struct pool_process *pool, int64_t now_ms);
+
+/* After its end. */
+void pool_process_free(struct pool_process *pool);
+
+#endif

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * services - see services.h.
+ */
+#include "supervisor/services.h"
+
+#include "lib/channel.h"
+#include "lib/clock.h"
+#include "lib/dice.h"
+#include "lib/memory.h"
+#include "lib/quantity.h"
+#include "lib/signals.h"
+
+#include <inttypes.h>
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+struct service *services_find(const struct supervisor *s, const char *name)
+{
+    for (size_t i = 0; i < s->service_count; i++)
+        if (strcmp(s->services[i]->name, name) == 0)
+            return s->services[i];
+    return NULL;
+}
+
+void services_add(struct supervisor *s, const struct config *config)
+{
+    int64_t now = clock_now_ms();
+    for (size_t i = 0; i < config->service_count; i++) {
+        const struct config_service *row = &config->services[i];
+        if (services_find(s, row->name))
+            continue;
+        size_t size = (s->service_count + 1) * sizeof(struct service *);
+        s->services = memory_resize(s->services, size);
+        s->services[s->service_count++] = service_new(row->name, row, now);
+    }
+}
+
+void services_drop(struct supervisor *s, struct service *service)
+{
+    int64_t now = clock_now_ms();
+    for (size_t i = 0; i < s->pool_count; i++)
+        if (s->pools[i]->service == service) {
+            pool_process_drain(s->pools[i], now);
+            s->pools[i]->service = NULL;
+        }
+    for (size_t i = 0; i < s->service_count; i++)
+        if (s->services[i] == service) {
+            s->services[i] = s->services[--s->service_count];
+            break;
+        }
+    service_free(service);
+}
+
+static void forget_pool(struct supervisor *s, const struct pool_process *pool)
+{
+    for (size_t i = 0; i < s->pool_count; i++)
+        if (s->pools[i] == pool) {
+            s->pools[i] = s->pools[--s->pool_count];
+            return;
+        }
+}
+
+static void log_pool_end(const struct pool_process *pool, const struct child_end *end,
+                         const char *next)
+{
+    struct log_line line;
+    char name[SIGNALS_NAME_MAX];
+    bool expected = pool->draining && !end->signalled && end->number == 0;
+    log_begin(&line, expected ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING,
+              expected ? "pool left" : "pool died");
+    log_text(&line, "service", pool->name);
+    log_int(&line, "generation", pool->generation);
+    log_int(&line, "pool_pid", pool->child.pid);
+    log_seconds(&line, "age_s", (clock_now_ms() - pool->born_ms) * 1000);
+    if (end->signalled)
+        log_text(&line, "signal", signals_name(end->number, name));
+    else
+        log_int(&line, "status", end->number);
+    log_text(&line, "core", end->core ? "yes" : "no");
+    if (pool->trouble[0] != '\0')
+        log_text(&line, "reason", pool->trouble);
+    log_text(&line, "next", next);
+    log_end(&line);
+}
+
+/* A start that cannot succeed ends the daemon; later the same is a hold-off. */
+static void first_start_failed(struct supervisor *s, struct service *service, enum exit_code code,
+                               const char *why)
+{
+    if (s->phase != SUPERVISOR_STARTING)
+        return;
+    error_set(&s->outcome, code, "service %s: %s", service->name, why);
+    log_error("%s", s->outcome.text);
+    service->failed = true;
+    service_update(service, false);
+    supervisor_stop(s, true);
+}
+
+static void describe_death(const struct pool_process *pool, const struct child_end *end, char *text,
+                           size_t size)
+{
+    char name[SIGNALS_NAME_MAX];
+    if (pool->trouble[0] != '\0')
+        snprintf(text, size, "%s", pool->trouble);
+    else if (pool->killed)
+        snprintf(text, size, "it was not ready in time (start_timeout)");
+    else if (end->signalled)
+        snprintf(text, size, "its pool was ended by %s before it was ready",
+                 signals_name(end->number, name));
+    else
+        snprintf(text, size, "its pool ended with status %d before it was ready", end->number);
+}
+
+static void on_pool_ended(void *owner, struct pool_process *pool, const struct child_end *end)
+{
+    struct supervisor *s = owner;
+    struct service *service = pool->service;
+    char text[96];
+    const char *next = "none";
+    bool coming = service && pool == service->coming;
+    forget_pool(s, pool);
+    if (service) {
+        service_settle(service, pool);
+        if (s->phase == SUPERVISOR_STOPPING) {
+            service_lost_pool(service, pool, clock_now_ms(), 0, text);
+            next = "none, preforkd is stopping";
+        } else
+            next = service_lost_pool(service, pool, clock_now_ms(), dice_roll(), text);
+        if (pool->trouble[0] != '\0' || coming)
+            describe_death(pool, end, service->trouble, sizeof service->trouble);
+    }
+    log_pool_end(pool, end, next);
+    if (coming && service->reloading)
+        reload_pool_failed(s, service, service->trouble);
+    else if (coming && !pool->killed && !end->signalled && pool->trouble[0] != '\0')
+        first_start_failed(s, service, EXIT_CODE_UNAVAILABLE, service->trouble);
+    pool_process_free(pool);
+}
+
+static void log_ready(const struct pool_process *pool)
+{
+    struct log_line line;
+    log_begin(&line, LOG_LEVEL_INFO, "service ready");
+    log_text(&line, "service", pool->name);
+    log_int(&line, "generation", pool->generation);
+    log_int(&line, "pool_pid", pool->child.pid);
+    log_seconds(&line, "after_s", (clock_now_ms() - pool->born_ms) * 1000);
+    log_end(&line);
+}
+
+static void on_pool_ready(void *owner, struct pool_process *pool)
+{
+    struct supervisor *s = owner;
+    struct service *service = pool->service;
+    log_ready(pool);
+    if (!service || pool != service->coming)
+        return;
+    if (service->reloading)
+        reload_pool_ready(s);
+    else
+        service_promote(service, clock_now_ms());
+}
+
+static void on_pool_health(void *owner, struct pool_process *pool)
+{
+    (void)owner;
+    if (pool->service && (pool == pool->service->current || pool == pool->service->coming))
+        snprintf(pool->service->trouble, sizeof pool->service->trouble, "%s", pool->trouble);
+}
+
+static const struct pool_process_events EVENTS = {on_pool_ready, on_pool_health, on_pool_ended};
+
+int services_start_pool(struct supervisor *s, struct service *service, const struct config *from,
+                        const struct config_service *config, struct error *error)
+{
+    int fds[CHANNEL_LISTENERS_MAX];
+    struct pool_process_plan plan = {.config = from,
+                                     .service = config,
+                                     .generation = ++service->generation,
+                                     .listeners = fds,
+                                     .program = s->program};
+    plan.listener_count = listener_open_service(&s->listeners, from->file, config, fds, error);
+    if (plan.listener_count < 0)
+        return -1;
+    struct pool_process *pool = pool_process_start(&plan, &s->loop, &EVENTS, s, error);
+    if (!pool)
+        return -1;
+    s->pools = memory_resize(s->pools, (s->pool_count + 1) * sizeof(struct pool_process *));
+    s->pools[s->pool_count++] = pool;
+    pool->service = service;
+    service->coming = pool;
+    service->retry_ms = CLOCK_NEVER;
+    return 0;
+}
+
+static void start_due_pool(struct supervisor *s, struct service *service, int64_t now)
+{
+    struct error error;
+    char text[96];
+    if (services_start_pool(s, service, s->config, service->config, &error) == 0)
+        return;
+    snprintf(service->trouble, sizeof service->trouble, "%.500s", error.text);
+    log_warning("service %s: cannot start a pool: %s; %s", service->name, error.text,
+                service_start_refused(service, now, dice_roll(), text));
+}
+
+static void check_first_start(struct supervisor *s, struct service *service, int64_t now)
+{
+    char text[768], limit[QUANTITY_TEXT_MAX];
+    if (s->phase != SUPERVISOR_STARTING || service->was_ready ||
+        now < s->started_ms + service->config->start_timeout)
+        return;
+    snprintf(text, sizeof text, "not ready within %s (start_timeout)%s%s",
+             quantity_print_duration(service->config->start_timeout, limit),
+             service->trouble[0] ? ": " : "", service->trouble);
+    first_start_failed(s, service, EXIT_CODE_UNAVAILABLE, text);
+}
+
+static int64_t check_service(struct supervisor *s, struct service *service, int64_t now)
+{
+    bool stopping = s->phase == SUPERVISOR_STOPPING;
+    if (!stopping && !service->coming && now >= service->retry_ms)
+        start_due_pool(s, service, now);
+    check_first_start(s, service, now);
+    service_update(service, s->phase == SUPERVISOR_STOPPING);
+    int64_t next = stopping ? CLOCK_NEVER : service->retry_ms;
+    if (s->phase == SUPERVISOR_STARTING && !service->was_ready)
+        next = earlier(next, s->started_ms + service->config->start_timeout);
+    return next;
+}
+
+int64_t services_check(struct supervisor *s, int64_t now_ms)
+{
+    int64_t next = CLOCK_NEVER;
+    for (size_t i = 0; i < s->pool_count; i++)
+        next = earlier(next, pool_process_check(s->pools[i], now_ms));
+    for (size_t i = 0; i < s->service_count; i++)
+        next = earlier(next, check_service(s, s->services[i], now_ms));
+    return next;
+}
+
+static int scale_one(struct service *service, int64_t value, bool relative, struct error *error)
+{
+    if (service->config->workers == 0)
+        return error_set(error, EXIT_CODE_FAILURE, "service %s has no fixed number of workers",
+                         service->name);
+    int64_t before = service->workers ? service->workers : service->config->workers;
+    int64_t wanted = relative ? before + value : value;
+    int64_t most = config_most_workers(service->config);
+    if (wanted < 1 || wanted > most)
+        return error_set(error, EXIT_CODE_FAILURE,
+                         "service %s can have 1 to %" PRId64 " workers (max_workers), not %" PRId64,
+                         service->name, most, wanted);
+    service->workers = wanted;
+    if (service->current)
+        pool_process_tell(service->current, CHANNEL_SET_WORKERS, (uint32_t)wanted, -1);
+    log_info("service %s: %" PRId64 " workers wanted, before %" PRId64, service->name, wanted,
+             before);
+    return 0;
+}
+
+int services_scale(struct supervisor *s, const char *name, int64_t value, bool relative,
+                   struct error *error)
+{
+    int changed = 0;
+    if (name && !services_find(s, name)) {
+        error_set(error, EXIT_CODE_FAILURE, "there is no service \"%s\"", name);
+        return 0;
+    }
+    for (size_t i = 0; i < s->service_count; i++)
+        if (!name || strcmp(name, s->services[i]->name) == 0)
+            changed += scale_one(s->services[i], value, relative, error) == 0;
+    return changed;
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * supervisor - see supervisor.h.
+ *
+ * The law of this process: it reads no client's byte, loads no foreign code, starts no thread,
+ * never blocks and never sleeps, and acts on nothing that a worker can write. It may run as root;
+ * everything else here does not. What it may be told: signals, and lines on the control socket
+ * from root or its own user.
+ */
+#include "supervisor/supervisor.h"
+
+#include "include/channel.h"
+#include "lib/clock.h"
+#include "lib/fds.h"
+#include "lib/log_sink.h"
+#include "lib/memory.h"
+#include "lib/signals.h"
+#include "supervisor/daemonise.h"
+#include "supervisor/services.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+/* Descriptors besides listeners and two per pool: standard ones, loop, signals, control, air. */
+#define DESCRIPTORS_SPARE (32 + CONTROL_CLIENTS_MAX)
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Commands that come as signals. */
+
+static void scale_all(struct supervisor *s, int64_t by)
+{
+    struct error error = {.text = "no service has a fixed number of workers"};
+    if (services_scale(s, NULL, by, true, &error) == 0)
+        log_warning("%s", error.text);
+}
+
+static void on_signal_number(struct supervisor *s, int number)
+{
+    struct error error;
+    switch (number) {
+    case SIGHUP:
+        reload_request(s);
+        break;
+    case SIGTERM:
+    case SIGQUIT:
+        supervisor_stop(s, s->phase == SUPERVISOR_STOPPING);
+        break;
+    case SIGINT:
+        supervisor_stop(s, true);
+        break;
+    case SIGUSR1:
+        if (supervisor_reopen_logs(s, &error) < 0)
+            log_warning("%s", error.text);
+        break;
+    case SIGUSR2:
+        log_warning("the upgrade of the running binary is not possible in this version");
+        break;
+    case SIGTTIN:
+        scale_all(s, 1);
+        break;
+    case SIGTTOU:
+        scale_all(s, -1);
+        break;
+    default:
+        break; /* children are watched by pidfd; the rest means nothing here */
+    }
+}
+
+static void on_signals(struct loop_source *source, uint32_t events)
+{
+    int number;
+    (void)events;
+    while ((number = signals_next(source->fd)) != 0)
+        on_signal_number(source->owner, number);
+}
+
+int supervisor_reopen_logs(struct supervisor *s, struct error *error)
+{
+    if (!s->config->log.file)
+        return error_set(error, EXIT_CODE_FAILURE,
+                         "the log goes to standard error: there is no log.file to reopen");
+    int fd = log_sink_open_file(s->config->log.file, error);
+    if (fd < 0)
+        return -1;
+    log_sink_switch(fd);
+    for (size_t i = 0; i < s->pool_count; i++)
+        if (!s->pools[i]->draining)
+            pool_process_tell(s->pools[i], CHANNEL_REOPEN, 0, fd);
+    close(fd);
+    log_info("log file reopened");
+    return 0;
+}
+
+void supervisor_stop(struct supervisor *s, bool now)
+{
+    int64_t clock = clock_now_ms();
+    if (s->phase != SUPERVISOR_STOPPING) {
+        s->phase = SUPERVISOR_STOPPING;
+        log_info("stopping%s", now ? " now" : ", finishing the connections in hand");
+        reload_abandon(s);
+        listener_sweep(&s->listeners, NULL);
+    } else if (now)
+        log_info("stopping now");
+    for (size_t i = 0; i < s->pool_count; i++) {
+        if (now)
+            pool_process_stop(s->pools[i], clock);
+        else
+            pool_process_drain(s->pools[i], clock);
+    }
+}
+
+/* The inits. */
+
+static int open_beside(const char *path, struct error *error)
+{
+    int fd = open(path, O_PATH | O_CLOEXEC);
+    if (fd < 0 || faccessat(fd, "", X_OK, AT_EMPTY_PATH | AT_EACCESS) < 0) {
+        error_set_errno(error, EXIT_CODE_SOFTWARE, "cannot use %s", path);
+        fds_close(&fd);
+    }
+    return fd;
+}
+
+/* Beside preforkd itself, else where it was installed. */
+static int init_program(struct supervisor *s, struct error *error)
+{
+    char self[4096];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - sizeof "-pool");
+    s->program = -1;
+    if (length > 0) {
+        memcpy(self + length, "-pool", sizeof "-pool");
+        s->program = open_beside(self, error);
+    }
+    if (s->program < 0)
+        s->program = open_beside(PREFORKD_LIBEXECDIR "/preforkd-pool", error);
+    return s->program < 0 ? -1 : 0;
+}
+
+static int init_log(const struct config *config, struct error *error)
+{
+    log_configure((enum log_level)config->log.level, (enum log_format)config->log.format);
+    if (!config->log.file)
+        return 0;
+    int fd = log_sink_open_file(config->log.file, error);
+    if (fd < 0)
+        return -1;
+    log_sink_switch(fd);
+    close(fd);
+    return 0;
+}
+
+static int init_limits(const struct config *config, struct error *error)
+{
+    unsigned long needed = DESCRIPTORS_SPARE;
+    for (size_t i = 0; i < config->service_count; i++)
+        needed += 2 * CHANNEL_LISTENERS_MAX / 4 + 4;
+    return fds_raise_limit(needed, error);
+}
+
+static int init_pid_file(struct supervisor *s, struct error *error)
+{
+    s->pid_file = LOCKFILE_NONE;
+    if (!s->config->pid_file)
+        return 0;
+    if (lockfile_acquire(&s->pid_file, s->config->pid_file, error) < 0)
+        return -1;
+    return lockfile_write_number(&s->pid_file, getpid(), error);
+}
+
+static int init_loop(struct supervisor *s, struct error *error)
+{
+    s->signals = (struct loop_source){-1, on_signals, s};
+    if (loop_init(&s->loop) == 0 && (s->signals.fd = signals_open()) >= 0 &&
+        loop_add(&s->loop, &s->signals, EPOLLIN) == 0)
+        return 0;
+    return error_set_errno(error, EXIT_CODE_OS, "cannot make the event loop");
+}
+
+static int init_listeners(struct supervisor *s, struct error *error)
+{
+    int fds[CHANNEL_LISTENERS_MAX];
+    for (size_t i = 0; i < s->config->service_count; i++)
+        if (listener_open_service(&s->listeners, s->config->file, &s->config->services[i], fds,
+                                  error) < 0)
+            return -1;
+    listener_sweep(&s->listeners, s->config);
+    return 0;
+}
+
+static void init_services(struct supervisor *s)
+{
+    services_add(s, s->config);
+    for (size_t i = 0; i < s->service_count; i++)
+        s->services[i]->retry_ms = s->started_ms;
+}
+
+/* What supervisor_init() did, backwards. */
+static void release(struct supervisor *s)
+{
+    while (s->service_count > 0)
+        services_drop(s, s->services[0]);
+    free(s->services);
+    free(s->pools);
+    fds_close(&s->program);
+    listener_sweep(&s->listeners, NULL);
+    if (s->control.loop)
+        control_release(&s->control);
+    loop_remove(&s->loop, &s->signals);
+    fds_close(&s->signals.fd);
+    loop_release(&s->loop);
+    lockfile_release(&s->pid_file);
+    config_release(s->config);
+}
+
+int supervisor_init(struct supervisor *s, const struct options *options, struct config *config,
+                    struct error *error)
+{
+    *s = (struct supervisor){.options = options,
+                             .config = config,
+                             .generation = 1,
+                             .program = -1,
+                             .signals = {.fd = -1},
+                             .loop = {.epoll_fd = -1},
+                             .pid_file = LOCKFILE_NONE,
+                             .started_ms = clock_now_ms()};
+    if (init_limits(config, error) == 0 && init_loop(s, error) == 0 &&
+        init_pid_file(s, error) == 0 &&
+        control_init(&s->control, s, &s->loop, config->control, error) == 0 &&
+        init_listeners(s, error) == 0 && init_log(config, error) == 0 &&
+        init_program(s, error) == 0) {
+        init_services(s);
+        return 0;
+    }
+    release(s);
+    return -1;
+}
+
+static void check_ready(struct supervisor *s)
+{
+    if (s->phase != SUPERVISOR_STARTING)
+        return;
+    for (size_t i = 0; i < s->service_count; i++)
+        if (!s->services[i]->was_ready)
+            return;
+    s->phase = SUPERVISOR_RUNNING;
+    log_info("ready, %zu services", s->service_count);
+    daemonise_report(EXIT_CODE_OK, "");
+    if (s->reload.again) {
+        s->reload.again = false;
+        control_advance_waiting(&s->control);
+        reload_request(s);
+    }
+}
+
+enum exit_code supervisor_run(struct supervisor *s)
+{
+    while (s->phase != SUPERVISOR_STOPPING || s->pool_count > 0) {
+        int64_t now = clock_now_ms();
+        int64_t next = earlier(services_check(s, now), control_check(&s->control, now));
+        check_ready(s);
+        if (s->phase != SUPERVISOR_STOPPING || s->pool_count > 0)
+            loop_wait(&s->loop, next);
+    }
+    log_info("stopped");
+    daemonise_report(s->outcome.code, s->outcome.text);
+    control_answer_waiting(&s->control, CONTROL_WAIT_STOP, NULL);
+    release(s);
+    return s->outcome.code;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * supervisor - the process that owns configuration, listening sockets and the life of pools.
+ */
+#ifndef SUPERVISOR_SUPERVISOR_H
+#define SUPERVISOR_SUPERVISOR_H
+
+#include "lib/config.h"
+#include "lib/loop.h"
+#include "supervisor/control.h"
+#include "supervisor/listener.h"
+#include "supervisor/options.h"
+#include "supervisor/reload.h"
+#include "supervisor/service.h"
+
+/* STARTING until every service was READY, then RUNNING, then STOPPING until every pool is gone. */
+enum supervisor_phase { SUPERVISOR_STARTING, SUPERVISOR_RUNNING, SUPERVISOR_STOPPING };
+
+struct supervisor {
+    const struct options *options;
+    struct config *config; /* in force */
+    unsigned generation;   /* configurations put into force so far */
+    enum supervisor_phase phase;
+    struct loop loop;
+    struct loop_source signals;
+    struct lockfile pid_file;
+    struct control control;
+    struct listener_table listeners;
+    int program; /* preforkd-pool, opened once: a file replaced on disk does not matter */
+    struct service **services; /* of config, and while a reload prepares also the new ones */
+    size_t service_count;
+    struct pool_process **pools; /* every one that is alive, whosesoever */
+    size_t pool_count;
+    struct reload reload;
+    int64_t started_ms;
+    struct error outcome; /* why it ends; code EXIT_CODE_OK for a stop as asked */
+};
+
+/* The inits, in order. -1 with ERROR: nothing is left behind. Takes CONFIG. */
+int supervisor_init(struct supervisor *s, const struct options *options, struct config *config,
+                    struct error *error);
+
+/* Serve until told to stop. Returns the exit code; everything is released. */
+enum exit_code supervisor_run(struct supervisor *s);
+
+/* Begin to stop: finish what is in hand; NOW: cut it. May be called again. */
+void supervisor_stop(struct supervisor *s, bool now);
+
+/* Open the log file anew, here and in every pool. 0, or -1 with ERROR. */
+int supervisor_reopen_logs(struct supervisor *s, struct error *error);
+
+#endif
