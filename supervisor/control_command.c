@@ -135,6 +135,15 @@ static int split(char *line, struct arguments *arguments)
     return arguments->count > 0 ? 0 : -1;
 }
 
+/* The table has C names; on the wire it is reopen-logs. */
+static bool same_name(const char *name, const char *word)
+{
+    for (; *name && *word; name++, word++)
+        if (*name != *word && !(*name == '_' && *word == '-'))
+            return false;
+    return *name == *word;
+}
+
 void control_command_run(struct supervisor *s, struct control_client *client, char *line)
 {
     struct arguments arguments;
@@ -144,7 +153,7 @@ void control_command_run(struct supervisor *s, struct control_client *client, ch
     }
     const char *word = arguments.words[0];
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        if (strcmp(COMMANDS[i].name, word) != 0)
+        if (!same_name(COMMANDS[i].name, word))
             continue;
         struct arguments rest = {.count = arguments.count - 1};
         memcpy(rest.words, arguments.words + 1, (size_t)rest.count * sizeof *rest.words);

@@ -47,13 +47,21 @@ enum service_state service_derive(const struct service *service, bool stopping)
     return service->was_ready ? SERVICE_DEGRADED : SERVICE_STARTING;
 }
 
+/* A first start is told by "service ready"; the rest is for whoever is on call. */
+static enum log_level level_of(enum service_state from, enum service_state to)
+{
+    if (to == SERVICE_DEGRADED)
+        return LOG_LEVEL_WARNING;
+    return from == SERVICE_STARTING || to == SERVICE_DRAINING ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+}
+
 void service_update(struct service *service, bool stopping)
 {
     struct log_line line;
     enum service_state state = service_derive(service, stopping);
     if (state == service->state)
         return;
-    log_begin(&line, LOG_LEVEL_INFO, "service changed state");
+    log_begin(&line, level_of(service->state, state), "service changed state");
     log_text(&line, "service", service->name);
     log_text(&line, "from", service_state_names[service->state]);
     log_text(&line, "to", service_state_names[state]);
