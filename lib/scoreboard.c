@@ -56,11 +56,15 @@ void scoreboard_unmap(struct scoreboard *board, uint32_t slots)
 void scoreboard_read(const struct scoreboard_slot *slot, struct scoreboard_view *view)
 {
     const struct scoreboard_worker *worker = &slot->worker;
+    /* First, so that times that are read later never belong to an older connection than this: a
+     * deadline that is found in them ends that one, or none. */
+    uint32_t sequence = atomic_load_explicit(&worker->sequence, memory_order_acquire);
+    uint32_t phase = atomic_load_explicit(&worker->phase, memory_order_acquire);
     *view = (struct scoreboard_view){
         .state = LOAD(slot->keeper.state) & 3,
-        .phase = LOAD(worker->phase) & 3,
+        .phase = phase & 3,
         .pid = LOAD(slot->keeper.pid),
-        .sequence = LOAD(worker->sequence),
+        .sequence = sequence,
         .connections = LOAD(worker->connections),
         .bytes_in = LOAD(worker->bytes_in),
         .bytes_out = LOAD(worker->bytes_out),

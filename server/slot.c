@@ -14,7 +14,8 @@ _Static_assert(sizeof(struct sockaddr_in6) <= sizeof((struct scoreboard_worker){
 
 void slot_set_phase(struct scoreboard_worker *slot, enum scoreboard_phase phase)
 {
-    STORE(slot->phase, (uint32_t)phase);
+    /* Last, behind what describes the connection: who sees BUSY sees its times, too. */
+    atomic_store_explicit(&slot->phase, (uint32_t)phase, memory_order_release);
 }
 
 /* Odd sequence, words, even sequence: a reader that saw the same even number before and after has

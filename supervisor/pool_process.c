@@ -99,9 +99,8 @@ static int spawn(const struct pool_process_plan *plan, int channel, int snapshot
     char generation[16], listeners[16];
     char name[] = "preforkd-pool";
     char *const arguments[] = {name, plan->service->name, generation, listeners, NULL};
-    int null = STDIN_FILENO; /* ours is /dev/null or a terminal that the pool never reads */
     int descriptors[CHANNEL_FD_LISTENERS + CHANNEL_LISTENERS_MAX] = {
-        null, null, STDERR_FILENO, channel, snapshot, board};
+        plan->null, plan->null, STDERR_FILENO, channel, snapshot, board};
     snprintf(generation, sizeof generation, "%u", plan->generation);
     snprintf(listeners, sizeof listeners, "%d", plan->listener_count);
     memcpy(descriptors + CHANNEL_FD_LISTENERS, plan->listeners,

@@ -52,6 +52,7 @@ struct pool_process_plan {
     const int *listeners;
     int listener_count;
     int program; /* preforkd-pool, O_PATH */
+    int null;    /* /dev/null */
 };
 
 /* Fork and execute it. NULL with ERROR where that is not possible. */

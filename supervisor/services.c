@@ -182,7 +182,8 @@ int services_start_pool(struct supervisor *s, struct service *service, const str
                                      .service = config,
                                      .generation = ++service->generation,
                                      .listeners = fds,
-                                     .program = s->program};
+                                     .program = s->program,
+                                     .null = s->null};
     plan.listener_count = listener_open_service(&s->listeners, from->file, config, fds, error);
     if (plan.listener_count < 0)
         return -1;

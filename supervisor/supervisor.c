@@ -131,7 +131,9 @@ static int init_program(struct supervisor *s, struct error *error)
 {
     char self[4096];
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - sizeof "-pool");
-    s->program = -1;
+    s->null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (s->null < 0)
+        return error_set_errno(error, EXIT_CODE_OS, "cannot open /dev/null");
     if (length > 0) {
         memcpy(self + length, "-pool", sizeof "-pool");
         s->program = open_beside(self, error);
@@ -207,6 +209,7 @@ static void release(struct supervisor *s)
     free(s->services);
     free(s->pools);
     fds_close(&s->program);
+    fds_close(&s->null);
     listener_sweep(&s->listeners, NULL);
     if (s->control.loop)
         control_release(&s->control);
@@ -224,6 +227,7 @@ int supervisor_init(struct supervisor *s, const struct options *options, struct 
                              .config = config,
                              .generation = 1,
                              .program = -1,
+                             .null = -1,
                              .signals = {.fd = -1},
                              .loop = {.epoll_fd = -1},
                              .pid_file = LOCKFILE_NONE,
