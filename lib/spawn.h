@@ -29,7 +29,7 @@ struct spawn_plan {
 };
 
 /* Fork, apply PLAN, execute. All signals must be blocked, and are still blocked in the new
- * program, with default dispositions. The child leads a session of its own and can gain no
+ * program, with default dispositions. The child leads a process group of its own and can gain no
  * privilege (no_new_privs). 0 with CHILD held, or -1 with ERROR where there is no child. */
 int spawn_start(const struct spawn_plan *plan, struct child *child, struct error *error);
 

@@ -104,6 +104,7 @@ static void install_signal_handlers(void)
     sigaction(WORKER_DRAIN, &drain, NULL);
     sigaction(WORKER_CUT, &cut, NULL);
     sigaction(SIGALRM, &ring, NULL);
+    signal(SIGTTOU, SIG_IGN); /* a terminal that stops background jobs shall not stop the log */
 }
 
 static void lifeline(void)

@@ -271,8 +271,9 @@ static int watch(struct pool *pool, struct loop_source *source, int fd,
     return fd < 0 ? -1 : loop_add(&pool->loop, source, EPOLLIN);
 }
 
-/* Numbers 0 to 2, then two of ours in the place of what was read and is not needed any more, then
- * the listeners: what workers keep is below plan.keep_below, all the rest is above. */
+/* Numbers 0 to 2, then ours in the place of what was read and is not needed any more, then the
+ * listeners: what workers keep is below plan.keep_below, and as no number there stays free, all
+ * that is opened later is above. */
 static int arrange_descriptors(struct pool *pool, int listeners, struct error *error)
 {
     int keep_below = CHANNEL_FD_LISTENERS + listeners;
@@ -284,7 +285,7 @@ static int arrange_descriptors(struct pool *pool, int listeners, struct error *e
     pool->channel.fd = channel;
     pool->plan.dead_fd = dup3(null, CHANNEL_FD_CHANNEL, O_CLOEXEC);
     pool->plan.notify_fd = dup3(notify, CHANNEL_FD_CONFIG, O_CLOEXEC);
-    close(CHANNEL_FD_SCOREBOARD);
+    dup3(null, CHANNEL_FD_SCOREBOARD, O_CLOEXEC);
     fds_close(&null);
     fds_close(&notify);
     for (int i = 0; i < listeners; i++)

@@ -7,6 +7,9 @@ that each of them ended as it should and left nothing behind. See tests/README.m
 """
 import contextlib
 import ctypes
+import encodings.gbk  # noqa: F401  (while whoever is root: later it may not be readable)
+import encodings.idna  # noqa: F401
+import encodings.utf_16_le  # noqa: F401
 import errno
 import fcntl
 import json
@@ -271,12 +274,16 @@ class Client:
 
     def ended(self):
         """True when the server has closed or reset it, without waiting."""
-        try:
-            return self.socket.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK) == b""
-        except BlockingIOError:
+        if not self.readable():
             return False
+        try:
+            return self.socket.recv(1, socket.MSG_PEEK) == b""
         except ConnectionError:
             return True
+
+    def readable(self):
+        """Something has come, or the end."""
+        return bool(select.select([self.socket], [], [], 0)[0])
 
     def close(self):
         self.socket.close()
