@@ -1,12 +1,14 @@
 # preforkd: everything is built below $(BUILD). `make help` lists the targets.
 
 PREFIX     ?= /usr/local
-SYSCONFDIR ?= $(PREFIX)/etc
+SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
 LIBEXECDIR ?= $(PREFIX)/libexec/preforkd
 MANDIR     ?= $(PREFIX)/share/man
 DESTDIR    ?=
 BUILD      ?= build
 VERSION    := 0.1.0
+# One line per file and program; `make V=1` shows the commands.
+say         = $(if $(V),,@echo "  $(1)";)
 
 CC       ?= cc
 CFLAGS   ?= -O2 -g
@@ -43,19 +45,19 @@ all: $(PROGRAMS)  ## build the four programs (the default)
 
 $(LIB): $(LIB_O)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR   $@)$(AR) rcs $@ $^
 $(BUILD)/preforkd: $(SUPERVISOR) $(LIB)
-	$(LINK) -o $@ $^ $(CONFIG_LIBS) $(JSON_LIBS)
+	$(call say,LINK $@)$(LINK) -o $@ $^ $(CONFIG_LIBS) $(JSON_LIBS)
 $(BUILD)/preforkd-pool: $(POOL) $(SERVER) $(LIB)
-	$(LINK) -o $@ $^ $(CONFIG_LIBS)
+	$(call say,LINK $@)$(LINK) -o $@ $^ $(CONFIG_LIBS)
 $(BUILD)/preforkctl: $(CTL) $(LIB)
-	$(LINK) -o $@ $^ $(JSON_LIBS)
+	$(call say,LINK $@)$(LINK) -o $@ $^ $(JSON_LIBS)
 $(BUILD)/preforkc: $(CLIENT) $(LIB)
-	$(LINK) -o $@ $^ -lm
+	$(call say,LINK $@)$(LINK) -o $@ $^ -lm
 
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(COMPILE) -c -o $@ $<
+	$(call say,CC   $<)$(COMPILE) -c -o $@ $<
 
 run: deps all  ## install what is missing, build, serve etc/preforkd.conf in the foreground
 	@$(BUILD)/preforkd -c etc/preforkd.conf
@@ -65,9 +67,9 @@ test: deps  ## install what is missing, build, run unit and scenario tests
 
 $(BUILD)/tests/testable.a: $(TESTABLE)
 	@mkdir -p $(@D); rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR   $@)$(AR) rcs $@ $^
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/tests/testable.a $(LIB)
-	$(LINK) -o $@ $^ $(CMOCKA_LIBS) $(CONFIG_LIBS) $(JSON_LIBS) -lm
+	$(call say,LINK $@)$(LINK) -o $@ $^ $(CMOCKA_LIBS) $(CONFIG_LIBS) $(JSON_LIBS) -lm
 unit: $(UNIT)  ## only the unit tests
 	@status=0; for t in $(UNIT); do ./$$t || status=1; done; exit $$status
 
