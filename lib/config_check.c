@@ -162,6 +162,15 @@ static void check_user(struct config_reader *reader, const config_setting_t *roo
     credentials_release(&credentials);
 }
 
+/* A daemon works in /, and a reload must find what the start found. */
+static void check_path(struct config_reader *reader, const config_setting_t *group, const char *key,
+                       const char *path)
+{
+    if (path && path[0] != '/')
+        config_complain(reader, place(group, key), "%s must be an absolute path, not \"%s\"", key,
+                        path);
+}
+
 void config_check_global(struct config_reader *reader, const config_setting_t *root)
 {
     struct config *config = reader->config;
@@ -173,9 +182,8 @@ void config_check_global(struct config_reader *reader, const config_setting_t *r
     check_user(reader, root);
     if (!config->control)
         config->control = control_path_default();
-    const char *const paths[] = {"control", "pid_file"};
-    const char *const values[] = {config->control, config->pid_file};
-    for (int i = 0; i < 2; i++)
-        if (values[i] && values[i][0] != '/')
-            config_complain(reader, place(root, paths[i]), "%s must be an absolute path", paths[i]);
+    check_path(reader, root, "control", config->control);
+    check_path(reader, root, "pid_file", config->pid_file);
+    if (config->log.file)
+        check_path(reader, config_setting_get_member(root, "log"), "file", config->log.file);
 }

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define CLIENT_LIMIT_MS 5000 /* to send a request, and again to take the answer */
+#define PAUSE_MS        1000 /* without accepting, where descriptors or memory ran out */
 
 static void drop(struct control_client *client)
 {
@@ -179,13 +180,24 @@ static struct control_client *find_place(struct control *control)
     return slowest;
 }
 
+/* The client stays in the queue, and the loop would be told of it again and again. */
+static void pause_accepting(struct control *control)
+{
+    log_warning("control connections have to wait: %s", strerror(errno));
+    loop_change(control->loop, &control->listener, 0);
+    control->resume_ms = clock_now_ms() + PAUSE_MS;
+}
+
 static void on_listener(struct loop_source *source, uint32_t events)
 {
     struct control *control = source->owner;
     (void)events;
     int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0)
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            pause_accepting(control);
         return;
+    }
     struct control_client *client = is_allowed(fd) ? find_place(control) : NULL;
     if (!client) {
         close(fd);
@@ -206,6 +218,7 @@ int control_init(struct control *control, struct supervisor *supervisor, struct 
     *control = (struct control){.supervisor = supervisor, .loop = loop, .lock = LOCKFILE_NONE};
     control->listener = (struct loop_source){-1, on_listener, control};
     control->path = memory_string(path);
+    control->resume_ms = CLOCK_NEVER;
     for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
         control->clients[i].source.fd = -1;
     if (control_path_prepare(path, error) == 0 && address_parse(text, found, error) == 1)
@@ -237,7 +250,11 @@ void control_release(struct control *control)
 
 int64_t control_check(struct control *control, int64_t now_ms)
 {
-    int64_t next = CLOCK_NEVER;
+    if (now_ms >= control->resume_ms) {
+        control->resume_ms = CLOCK_NEVER;
+        loop_change(control->loop, &control->listener, EPOLLIN);
+    }
+    int64_t next = control->resume_ms;
     for (int i = 0; i < CONTROL_CLIENTS_MAX; i++) {
         struct control_client *client = &control->clients[i];
         if (client->source.fd < 0)

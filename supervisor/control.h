@@ -48,6 +48,7 @@ struct control {
     struct loop *loop;
     struct loop_source listener;
     struct lockfile lock; /* beside the socket: held by the daemon that serves it */
+    int64_t resume_ms;    /* no client is accepted before; CLOCK_NEVER: not paused */
     char *path;
     struct control_client clients[CONTROL_CLIENTS_MAX];
 };

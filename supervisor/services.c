@@ -115,6 +115,21 @@ static void describe_death(const struct pool_process *pool, const struct child_e
         snprintf(text, size, "its pool ended with status %d before it was ready", end->number);
 }
 
+/* What its end means for the service; returns the words for the obituary. */
+static const char *account_for(struct supervisor *s, struct service *service,
+                               const struct pool_process *pool, const struct child_end *end,
+                               bool hopeless, char text[96])
+{
+    bool coming = pool == service->coming;
+    service_settle(service, pool);
+    const char *next = service_lost_pool(service, pool, clock_now_ms(), dice_roll(), text);
+    if (pool->trouble[0] != '\0' || coming)
+        describe_death(pool, end, service->trouble, sizeof service->trouble);
+    if (s->phase == SUPERVISOR_STOPPING)
+        return "none, preforkd is stopping";
+    return hopeless ? "none, preforkd gives up" : next;
+}
+
 static void on_pool_ended(void *owner, struct pool_process *pool, const struct child_end *end)
 {
     struct supervisor *s = owner;
@@ -122,21 +137,16 @@ static void on_pool_ended(void *owner, struct pool_process *pool, const struct c
     char text[96];
     const char *next = "none";
     bool coming = service && pool == service->coming;
+    /* It said itself why it cannot start, and nobody has been served yet. */
+    bool hopeless = coming && s->phase == SUPERVISOR_STARTING && !pool->killed && !end->signalled &&
+                    pool->trouble[0] != '\0';
     forget_pool(s, pool);
-    if (service) {
-        service_settle(service, pool);
-        if (s->phase == SUPERVISOR_STOPPING) {
-            service_lost_pool(service, pool, clock_now_ms(), 0, text);
-            next = "none, preforkd is stopping";
-        } else
-            next = service_lost_pool(service, pool, clock_now_ms(), dice_roll(), text);
-        if (pool->trouble[0] != '\0' || coming)
-            describe_death(pool, end, service->trouble, sizeof service->trouble);
-    }
+    if (service)
+        next = account_for(s, service, pool, end, hopeless, text);
     log_pool_end(pool, end, next);
     if (coming && service->reloading)
         reload_pool_failed(s, service, service->trouble);
-    else if (coming && !pool->killed && !end->signalled && pool->trouble[0] != '\0')
+    else if (hopeless)
         first_start_failed(s, service, EXIT_CODE_UNAVAILABLE, service->trouble);
     pool_process_free(pool);
 }

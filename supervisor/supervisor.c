@@ -22,8 +22,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* Descriptors besides listeners and two per pool: standard ones, loop, signals, control, air. */
-#define DESCRIPTORS_SPARE (32 + CONTROL_CLIENTS_MAX)
+/* Descriptors besides those of services: standard ones, loop, signals, control, files, air. */
+#define DESCRIPTORS_SPARE (16 + CONTROL_CLIENTS_MAX)
+/* Of one service besides its sockets: pidfd and channel of two pools, and what a birth needs. */
+#define DESCRIPTORS_SERVICE 8
 
 static int64_t earlier(int64_t a, int64_t b)
 {
@@ -159,8 +161,11 @@ static int init_log(const struct config *config, struct error *error)
 static int init_limits(const struct config *config, struct error *error)
 {
     unsigned long needed = DESCRIPTORS_SPARE;
-    for (size_t i = 0; i < config->service_count; i++)
-        needed += 2 * CHANNEL_LISTENERS_MAX / 4 + 4;
+    for (size_t i = 0; i < config->service_count; i++) {
+        needed += DESCRIPTORS_SERVICE;
+        for (size_t k = 0; k < config->services[i].listen_count; k++)
+            needed += 2 * (unsigned long)config->services[i].listens[k].count; /* and its lock */
+    }
     return fds_raise_limit(needed, error);
 }
 
