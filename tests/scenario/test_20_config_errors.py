@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: MIT
+"""A configuration that is wrong: every error of the file in one run, each as FILE:LINE, exit 78."""
+import os
+import re
+
+from harness import *
+
+GOOD = 'services = { echo = { listen = [ "tcp://127.0.0.1:7" ]; handler = "echo"; }; };\n'
+
+
+def complaints(t, text, name="bad.conf", options=("-t",)):
+    """What preforkd says about a configuration of this text: [(line number, complaint)]."""
+    path = t.path(name)
+    with open(path, "w") as file:
+        file.write(text)
+    done = t.run("preforkd", *options, "-c", path)
+    equal(done.returncode, EXIT_CONFIG, f"exit code; standard error: {done.stderr}")
+    equal(done.stdout, "", "standard output")
+    found = []
+    for line in done.stderr.splitlines():
+        parts = re.fullmatch(re.escape(path) + r":(\d+): (.*)", line)
+        check(parts, f"not FILE:LINE: text: {line!r}")
+        found.append((int(parts[1]), parts[2]))
+    return found
+
+
+def one_complaint(t, text, line, pattern):
+    found = complaints(t, text)
+    equal(len(found), 1, f"number of complaints: {found}")
+    equal(found[0][0], line, f"line of: {found[0][1]}")
+    matches(pattern, found[0][1], "complaint")
+
+
+def in_service(setting, listen='"tcp://127.0.0.1:7"', handler='"echo"'):
+    """A file whose third line is this setting of a service."""
+    return (f"services = {{ echo = {{ listen = [ {listen} ];\n"
+            f"  handler = {handler};\n  {setting}\n}}; }};\n")
+
+
+def scenario_good_file(t):
+    with open(t.path("good.conf"), "w") as file:
+        file.write(GOOD)
+    done = t.run("preforkd", "-t", "-c", t.path("good.conf"))
+    equal((done.returncode, done.stdout), (EXIT_OK, f"{t.path('good.conf')}: ok\n"), "-t")
+
+
+def scenario_every_error_in_one_run(t):
+    """Nothing hides behind the first one."""
+    text = ('usr = "nobody";\n'
+            'log = { level = "inof"; };\n'
+            "services = {\n"
+            "  echo = {\n"
+            '    listen = [ "tcp://127.0.0.1:70000" ];\n'
+            '    handler = "ehco";\n'
+            '    workers = "many";\n'
+            '    idle_timeout = "60 parsecs";\n'
+            "    backlog = 0;\n"
+            "  };\n"
+            "  silent = {\n"
+            '    listen = [ "tcp://127.0.0.1:7001" ];\n'
+            "  };\n"
+            "};\n")
+    wanted = {1: 'unknown key "usr".*did you mean "user"', 2: 'unknown.*"inof".*did you mean "info"',
+              5: "port 70000 is out of range", 6: '"ehco".*did you mean "echo"',
+              7: "workers must be an integer", 8: "idle_timeout is not a duration",
+              9: r"backlog = 0 is out of range \(1 to", 11: "no handler"}
+    found = dict(complaints(t, text))
+    equal(sorted(found), sorted(wanted), "lines complained about")
+    for line, pattern in wanted.items():
+        matches(pattern, found[line], f"line {line}")
+
+
+def scenario_unknown_key(t):
+    one_complaint(t, in_service("wrokers = 4;"), 3, r'unknown key "wrokers" \(did you mean "workers"')
+    one_complaint(t, "grace = 3;\n" + GOOD, 1, r'unknown key "grace"; known: .*control')
+    one_complaint(t, in_service("", handler='{ type = "greet"; encodng = "gbk"; }'), 2,
+                  r'unknown option "encodng" \(did you mean "encoding"')
+    one_complaint(t, in_service("", handler='{ type = "echo"; encoding = "gbk"; }'), 2,
+                  'unknown option "encoding"')
+
+
+def scenario_wrong_type(t):
+    for setting, pattern in (('workers = "4";', "workers must be an integer, not a string"),
+                             ("workers = 4.5;", "workers must be an integer"),
+                             ("access_log = 1;", "access_log must be true or false"),
+                             ("idle_timeout = true;", "idle_timeout must be a duration"),
+                             ("socket_mode = 432;", "socket_mode must be a string"),
+                             ('socket_mode = "rw";', "not a file mode")):
+        one_complaint(t, in_service(setting), 3, pattern)
+    one_complaint(t, "services = 3;\n", 1, "services must be a group")
+    one_complaint(t, "log = 3;\n" + GOOD, 1, "log must be a group")
+    one_complaint(t, in_service("", listen="7"), 1, "address must be a string")
+
+
+def scenario_value_out_of_range(t):
+    for setting in ("workers = 0;", "workers = -1;", "workers = 65537;", "backlog = 65536;",
+                    "start_timeout = 0;", 'max_lifetime = "-1s";', "idle_timeout = -1;"):
+        one_complaint(t, in_service(setting), 3, "out of range|is not a duration")
+
+
+def scenario_bad_duration(t):
+    for value in ('"60 parsecs"', '""', '"s"', '"1h30m"', '"0x10s"', '" 5s"', '"1e3s"'):
+        one_complaint(t, in_service(f"idle_timeout = {value};"), 3, "idle_timeout is not a duration")
+    for value in ("0", "60", "0.5", '"250ms"', '"60s"', '"5m"', '"2h"'):
+        with open(t.path("good.conf"), "w") as file:
+            file.write(in_service(f"idle_timeout = {value};"))
+        equal(t.run("preforkd", "-t", "-c", t.path("good.conf")).returncode, EXIT_OK, value)
+
+
+def scenario_bad_address(t):
+    for address, pattern in (("tcp://127.0.0.1:70000", "port 70000 is out of range"),
+                             ("tcp://127.0.0.1", "no port"),
+                             ("tcp://127.0.0.1:http", "not a number"),
+                             ("tcp://:7", "no host"),
+                             ("tcp://::1:7", r"brackets: tcp://\[::1\]:7"),
+                             ("tcp://[::1:7", r"has no .*PORT"),
+                             ("unix://relative", "unix:///absolute/path"),
+                             ("unix:@", "empty"),
+                             ("unix:///" + "x" * 200, "too long"),
+                             ("tpc://127.0.0.1:7", 'did you mean "tcp://"'),
+                             ("", "not an address")):
+        one_complaint(t, in_service("", listen=f'"{address}"'), 1, pattern)
+    one_complaint(t, in_service("", listen=""), 1, "listen is empty")
+
+
+def scenario_addresses_of_later_versions_are_refused(t):
+    """seqpacket, udp and fd are part of the design and not served yet: said so, with FILE:LINE."""
+    for address in ("seqpacket:///run/x.sock", "udp://127.0.0.1:7", "fd://echo"):
+        scheme = address.split("//", 1)[0]
+        one_complaint(t, in_service("", listen=f'"{address}"'), 1,
+                      f"{scheme}// addresses are not served by this version")
+    for handler in ("exec", "listen", "plugin"):
+        one_complaint(t, in_service("", handler=f'{{ type = "{handler}"; }}'), 2,
+                      "not served by this version")
+
+
+def scenario_duplicate_address(t):
+    """Within a service, between services, and written differently."""
+    one_complaint(t, in_service("", listen='"tcp://127.0.0.1:7", "tcp://127.0.0.1:7"'), 1,
+                  'taken already by service "echo" \\(line 1\\)')
+    one_complaint(t, 'services = { a = { listen = "unix:@x"; handler = "echo"; };\n'
+                     'b = { listen = "unix:@x"; handler = "upper"; }; };\n', 2,
+                  'unix:@x is taken already by service "a" \\(line 1\\)')
+    one_complaint(t, 'services = { a = { listen = "tcp://127.0.0.1:7"; handler = "echo"; };\n'
+                     'b = { listen = "tcp://localhost:7"; handler = "upper"; }; };\n', 2,
+                  'taken already by service "a"')
+
+
+def scenario_wildcard_and_single_address_collide(t):
+    """tcp://*:PORT and tcp://127.0.0.1:PORT cannot both be bound: an error before or at the start,
+    with FILE:LINE, and nothing left."""
+    port = t.port()
+    d = t.daemon(a={"handler": "echo", "listen": f"tcp://*:{port}"},
+                 b={"handler": "echo", "listen": f"tcp://127.0.0.1:{port}"})
+    d.expect(rf"{re.escape(d.file)}:\d+: .*").launch()
+    d.wait_exit(EXIT_UNAVAILABLE, EXIT_CONFIG)
+
+
+def scenario_missing_things(t):
+    one_complaint(t, "services = { echo = { listen = \"tcp://127.0.0.1:7\"; }; };\n", 1,
+                  'service "echo" has no handler')
+    one_complaint(t, 'services = { echo = { handler = "echo"; }; };\n', 1,
+                  'service "echo" has no address')
+    one_complaint(t, 'log = { level = "info"; };\n', 1, "there is no service")
+    one_complaint(t, "services = { };\n", 1, "there is no service")
+    one_complaint(t, "", 1, "there is no service")
+    one_complaint(t, in_service("", handler="{ }"), 2, "handler has no type")
+
+
+def scenario_contradictions(t):
+    one_complaint(t, in_service("min_spare = 9; max_spare = 3;"), 3, "min_spare is greater")
+    one_complaint(t, in_service("max_workers = 4; start_workers = 9;"), 3, "start_workers is greater")
+    one_complaint(t, in_service('restart_delay = "2s"; restart_delay_max = "1s";'), 3,
+                  "restart_delay is greater")
+
+
+def scenario_syntax_error(t):
+    one_complaint(t, "log = {};\nservices = { echo = { \n", 3, "syntax error")
+    one_complaint(t, "\n\nwhat?\n", 3, "syntax error")
+
+
+def scenario_missing_file(t):
+    """No line to name: FILE: reason."""
+    done = t.run("preforkd", "-c", t.path("nowhere.conf"))
+    equal(done.returncode, EXIT_CONFIG, "exit code")
+    matches(rf"^\S*nowhere\.conf: No such file or directory\n$", done.stderr, "complaint")
+    done = t.run("preforkd", "-c", t.folder)
+    equal(done.returncode, EXIT_CONFIG, "a folder")
+    matches("not a regular file", done.stderr, "complaint")
+    done = t.run("preforkd", "-c", "/dev/zero")
+    equal(done.returncode, EXIT_CONFIG, "a device")
+
+
+@mark(root=False)
+def scenario_unreadable_file(t):
+    with open(t.path("secret.conf"), "w") as file:
+        file.write(GOOD)
+    os.chmod(t.path("secret.conf"), 0)
+    done = t.run("preforkd", "-c", t.path("secret.conf"))
+    equal(done.returncode, EXIT_CONFIG, "exit code")
+    matches("secret.conf: Permission denied", done.stderr, "complaint")
+
+
+def scenario_user_that_does_not_exist(t):
+    one_complaint(t, 'user = "nosuchuser1";\n' + GOOD, 1, 'there is no user "nosuchuser1"')
+
+
+@mark(root=False)
+def scenario_other_user_without_root(t):
+    one_complaint(t, 'user = "root";\n' + GOOD, 1, "only root can run workers as")
+
+
+@mark(root=True)
+def scenario_workers_as_root(t):
+    one_complaint(t, 'user = "root";\n' + GOOD, 1, "allow_root")
+
+
+def scenario_unknown_encoding(t):
+    """Only the pool can tell: the daemon does not start, exit code 69, with the reason."""
+    d = t.daemon(greet={"handler": {"type": "greet", "encoding": "klingon"}})
+    d.expect("does not know the encoding").launch()
+    d.wait_exit(EXIT_UNAVAILABLE)
+    matches('does not know the encoding \\\\?"klingon', d.log_text(), "reason")
+
+
+def scenario_nothing_starts_with_a_bad_file(t):
+    """No socket is bound, no file is made, no process is left."""
+    d = t.daemon(echo={"workers": 2}, upper={"wrokers": 1})
+    d.expect("unknown key").launch()
+    d.wait_exit(EXIT_CONFIG)
+    check(refuses(d.ports["echo"]), "no socket")
+    check(not os.path.lexists(d.control), "no control socket")
+
+
+def scenario_taken_port(t):
+    """Exit code 69, FILE:LINE and the reason; what was bound before is given back."""
+    first = t.daemon(name="first", echo={"workers": 1}).start()
+    d = t.daemon(name="second", upper={"workers": 1},
+                 echo={"listen": f"tcp://127.0.0.1:{first.port}", "workers": 1})
+    d.expect("cannot bind").launch()
+    d.wait_exit(EXIT_UNAVAILABLE)
+    matches(rf"second.conf:\d+: service echo: tcp://127.0.0.1:{first.port}: cannot bind: "
+            "Address already in use", d.log_text(), "reason")
+    equal(len(d.log_text().splitlines()), 1, "one line")
+    with Client(first.port) as client:
+        equal(client.ask(b"x"), b"x", "the first daemon is unharmed")
+
+
+@mark(root=False)
+def scenario_privileged_port(t):
+    t.skip_where(int(open("/proc/sys/net/ipv4/ip_unprivileged_port_start").read()) <= 7,
+                 "every user may bind port 7 here")
+    d = t.daemon(echo={"listen": "tcp://127.0.0.1:7"})
+    d.expect("Permission denied").launch()
+    d.wait_exit(EXIT_UNAVAILABLE)
+
+
+def scenario_relative_paths_are_refused(t):
+    """Whether in the foreground or as a daemon, a path means the same."""
+    one_complaint(t, 'control = "control.sock";\n' + GOOD, 1, "absolute path")
+    one_complaint(t, 'pid_file = "preforkd.pid";\n' + GOOD, 1, "absolute path")
+
+
+@mark(known_defect="log.file may be relative, and then means another file with -d than without")
+def scenario_relative_log_file_is_refused(t):
+    one_complaint(t, 'log = { file = "preforkd.log"; };\n' + GOOD, 1, "absolute path")
+
+
+def scenario_control_socket_path_too_long(t):
+    d = t.daemon(echo={"workers": 1}, top={"control": t.path("x" * 120)})
+    d.expect("too long").launch()
+    d.wait_exit(EXIT_UNAVAILABLE, EXIT_CONFIG)
+
+
+def scenario_included_file(t):
+    """@include is read, and an error in it names that file."""
+    with open(t.path("services.inc"), "w") as file:
+        file.write("\n" + in_service("wrokers = 1;"))
+    with open(t.path("main.conf"), "w") as file:
+        file.write('@include "services.inc"\n')
+    done = t.run("preforkd", "-t", "-c", t.path("main.conf"))
+    equal(done.returncode, EXIT_CONFIG, "exit code")
+    matches(r"services\.inc:4: unknown key", done.stderr, "complaint")

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * accept_errno - accept4() that fails: for each number in $SHIM_ACCEPT ("103 24 23"), once per
+ * process and in that order, before it works as it should. A connection that waits stays in the
+ * queue. In the supervisor (control socket) it does not interfere.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+extern char *program_invocation_short_name;
+
+int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
+{
+    static int (*real)(int, struct sockaddr *, socklen_t *, int);
+    static char *rest;
+    if (!rest)
+        rest = getenv("SHIM_ACCEPT");
+    if (rest && *rest && strcmp(program_invocation_short_name, "preforkd-pool") == 0) {
+        errno = (int)strtol(rest, &rest, 10);
+        return -1;
+    }
+    if (!real)
+        *(void **)&real = dlsym(RTLD_NEXT, "accept4");
+    return real(fd, address, length, flags);
+}
