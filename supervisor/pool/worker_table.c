@@ -146,13 +146,13 @@ int worker_table_fork(struct worker_table *table)
     return 0;
 }
 
-static int64_t drain_those(struct worker_table *table, int64_t count, bool busy)
+static int64_t drain_those(struct worker_table *table, int64_t count, bool busy_too)
 {
     for (uint32_t slot = table->slots; slot-- > 0 && count > 0;) {
         struct worker_entry *entry = &table->entries[slot];
         const struct scoreboard_worker *worker = &table->plan->scoreboard->slots[slot].worker;
         if ((entry->state != SCOREBOARD_READY && entry->state != SCOREBOARD_STARTING) ||
-            (worker->phase == SCOREBOARD_BUSY) != busy)
+            (worker->phase == SCOREBOARD_BUSY && !busy_too))
             continue;
         child_signal(&entry->child, WORKER_DRAIN);
         set_state(table, slot, SCOREBOARD_DRAINING);
@@ -161,6 +161,7 @@ static int64_t drain_those(struct worker_table *table, int64_t count, bool busy)
     return count;
 }
 
+/* The second pass takes all that are left: one that was busy in the first may be idle by now. */
 void worker_table_drain(struct worker_table *table, int64_t count)
 {
     drain_those(table, drain_those(table, count, false), true);
