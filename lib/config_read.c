@@ -204,24 +204,20 @@ static void read_root(struct config_reader *reader, const config_setting_t *root
     config_check_global(reader, root);
 }
 
-static void syntax_error(const config_t *tree, struct config_reader *reader)
-{
-    const char *file = config_error_file(tree);
-    buffer_printf(reader->errors, "%s:%d: %s\n", file ? file : reader->file,
-                  config_error_line(tree), config_error_text(tree));
-    reader->error_count++;
-}
-
-static struct config *build(config_t *tree, int parsed, struct config_reader *reader)
+static struct config *build(config_t *tree, int parsed, struct config_reader *reader,
+                            struct buffer *errors)
 {
     reader->config = memory_zeroed(1, sizeof *reader->config);
     reader->config->file = memory_string(reader->file);
     if (parsed == CONFIG_TRUE)
         read_root(reader, config_root_setting(tree));
     else
-        syntax_error(tree, reader);
+        config_complain_at(reader, config_error_file(tree), (unsigned)config_error_line(tree),
+                           config_error_text(tree));
+    bool sound = reader->error_count == 0;
+    config_complaints_print(reader, errors);
     config_destroy(tree);
-    if (reader->error_count == 0)
+    if (sound)
         return reader->config;
     config_release(reader->config);
     return NULL;
@@ -244,7 +240,7 @@ static int check_file(const char *file, struct buffer *errors)
 
 struct config *config_load(const char *file, struct buffer *errors)
 {
-    struct config_reader reader = {.errors = errors, .file = file, .lines = true, .lookup = true};
+    struct config_reader reader = {.file = file, .lines = true, .lookup = true};
     config_t tree;
     if (check_file(file, errors) < 0)
         return NULL;
@@ -264,26 +260,27 @@ struct config *config_load(const char *file, struct buffer *errors)
     }
     int parsed = config_read(&tree, stream);
     fclose(stream);
-    return build(&tree, parsed, &reader);
+    return build(&tree, parsed, &reader, errors);
 }
 
-static struct config *load_text(const char *text, struct config_reader *reader)
+static struct config *load_text(const char *text, struct config_reader *reader,
+                                struct buffer *errors)
 {
     config_t tree;
     config_init(&tree);
-    return build(&tree, config_read_string(&tree, text), reader);
+    return build(&tree, config_read_string(&tree, text), reader, errors);
 }
 
 struct config *config_load_snapshot(const char *text, struct buffer *errors)
 {
-    struct config_reader reader = {.errors = errors, .file = "snapshot", .lines = true};
-    return load_text(text, &reader);
+    struct config_reader reader = {.file = "snapshot", .lines = true};
+    return load_text(text, &reader, errors);
 }
 
 struct config *config_load_command_line(const char *address, const char *handler, int64_t workers,
                                         const char *control, struct buffer *errors)
 {
-    struct config_reader reader = {.errors = errors, .file = "command line", .lookup = true};
+    struct config_reader reader = {.file = "command line", .lookup = true};
     struct buffer text = {0};
     if (control) {
         buffer_printf(&text, "control = ");
@@ -297,7 +294,7 @@ struct config *config_load_command_line(const char *address, const char *handler
     if (workers > 0)
         buffer_printf(&text, "; workers = %" PRId64, workers);
     buffer_printf(&text, "; }; };\n");
-    struct config *config = load_text(buffer_text(&text), &reader);
+    struct config *config = load_text(buffer_text(&text), &reader, errors);
     buffer_release(&text);
     return config;
 }

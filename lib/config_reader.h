@@ -9,18 +9,30 @@
 
 #include <libconfig.h>
 
-struct config_reader {
-    struct config *config; /* being filled */
-    struct buffer *errors; /* a line each */
-    const char *file;      /* for settings whose file libconfig does not know */
-    bool lines;            /* false: there is no file, lines mean nothing */
-    bool lookup;           /* false: resolve no name, look up no user */
-    int error_count;
+struct config_complaint {
+    char *file; /* NULL: there is no file */
+    unsigned line;
+    char *text;
 };
 
-/* Add "FILE:LINE: text" for the place of SETTING. */
+struct config_reader {
+    struct config *config;               /* being filled */
+    struct config_complaint *complaints; /* so far, in the order they were found */
+    int error_count;
+    const char *file; /* for settings whose file libconfig does not know */
+    bool lines;       /* false: there is no file, lines mean nothing */
+    bool lookup;      /* false: resolve no name, look up no user */
+};
+
+/* Complain about the place of SETTING. */
 void config_complain(struct config_reader *reader, const config_setting_t *setting,
                      const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+void config_complain_at(struct config_reader *reader, const char *file, unsigned line,
+                        const char *text);
+
+/* Write all complaints in the order of the file, a line each, and forget them. */
+void config_complaints_print(struct config_reader *reader, struct buffer *out);
 
 /* The same for a few things that are said at several places. */
 void config_wrong_type(struct config_reader *reader, const config_setting_t *setting,

@@ -10,25 +10,6 @@
 #include "lib/suggest.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
-
-void config_complain(struct config_reader *reader, const config_setting_t *setting,
-                     const char *format, ...)
-{
-    char text[1024];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    const char *file = config_setting_source_file(setting);
-    unsigned line = config_setting_source_line(setting);
-    if (reader->lines)
-        buffer_printf(reader->errors, "%s:%u: %s\n", file ? file : reader->file, line ? line : 1,
-                      text);
-    else
-        buffer_printf(reader->errors, "%s: %s\n", reader->file, text);
-    reader->error_count++;
-}
 
 const char *config_type_name(const config_setting_t *setting)
 {

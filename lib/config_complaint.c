@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * config_complaint - every error of a configuration, collected while it is read and printed in the
+ * order of the file.
+ */
+#include "lib/config_reader.h"
+
+#include "lib/memory.h"
+
+#include <stdarg.h>
+
+static void add(struct config_reader *reader, struct config_complaint complaint)
+{
+    size_t size = (size_t)(reader->error_count + 1) * sizeof *reader->complaints;
+    reader->complaints = memory_resize(reader->complaints, size);
+    reader->complaints[reader->error_count++] = complaint;
+}
+
+void config_complain_at(struct config_reader *reader, const char *file, unsigned line,
+                        const char *text)
+{
+    struct config_complaint complaint = {.line = line ? line : 1, .text = memory_string(text)};
+    complaint.file = memory_string(file ? file : reader->file);
+    add(reader, complaint);
+}
+
+void config_complain(struct config_reader *reader, const config_setting_t *setting,
+                     const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    config_complain_at(reader, config_setting_source_file(setting),
+                       config_setting_source_line(setting), text);
+}
+
+static int by_place(const struct config_complaint *a, const struct config_complaint *b)
+{
+    int files = strcmp(a->file, b->file);
+    if (files != 0)
+        return files;
+    return a->line < b->line ? -1 : a->line > b->line;
+}
+
+/* Few enough for an insertion sort, which keeps the order of those of one line. */
+static void sort(struct config_complaint *list, int count)
+{
+    for (int i = 1; i < count; i++) {
+        struct config_complaint moving = list[i];
+        int k = i;
+        for (; k > 0 && by_place(&list[k - 1], &moving) > 0; k--)
+            list[k] = list[k - 1];
+        list[k] = moving;
+    }
+}
+
+void config_complaints_print(struct config_reader *reader, struct buffer *out)
+{
+    sort(reader->complaints, reader->error_count);
+    for (int i = 0; i < reader->error_count; i++) {
+        struct config_complaint *complaint = &reader->complaints[i];
+        if (reader->lines)
+            buffer_printf(out, "%s:%u: %s\n", complaint->file, complaint->line, complaint->text);
+        else
+            buffer_printf(out, "%s: %s\n", complaint->file, complaint->text);
+        free(complaint->file);
+        free(complaint->text);
+    }
+    free(reader->complaints);
+    reader->complaints = NULL;
+    reader->error_count = 0;
+}
