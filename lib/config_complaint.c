@@ -58,7 +58,8 @@ static void sort(struct config_complaint *list, int count)
 
 void config_complaints_print(struct config_reader *reader, struct buffer *out)
 {
-    sort(reader->complaints, reader->error_count);
+    if (reader->lines)
+        sort(reader->complaints, reader->error_count);
     for (int i = 0; i < reader->error_count; i++) {
         struct config_complaint *complaint = &reader->complaints[i];
         if (reader->lines)
