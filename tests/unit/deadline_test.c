@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * deadline_test - whose time is up, when exactly, and that nobody is ended for what another one
+ * did.
+ */
+#include "supervisor/pool/deadline.h"
+
+#include "lib/clock.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+/* cmocka wants the three above first. */
+#include <cmocka.h>
+
+#define START    INT64_C(10000)
+#define IDLE     INT64_C(60000)
+#define LIFETIME INT64_C(300000)
+#define KILL     INT64_C(5000)
+
+static struct deadline_limits limits;
+static struct deadline_notice notice;
+static struct scoreboard_view worker;
+
+static int fresh(void **state)
+{
+    (void)state;
+    limits = (struct deadline_limits){
+        .start_ms = START, .idle_ms = IDLE, .lifetime_ms = LIFETIME, .kill_ms = KILL};
+    notice = (struct deadline_notice){0};
+    worker = (struct scoreboard_view){
+        .state = SCOREBOARD_READY, .phase = SCOREBOARD_IDLE, .sequence = 2, .born_ms = 500};
+    return 0;
+}
+
+/* The worker has accepted at STARTED and moved a byte at MOVED. */
+static void serve(uint32_t sequence, int64_t started, int64_t moved)
+{
+    worker.phase = SCOREBOARD_BUSY;
+    worker.sequence = sequence;
+    worker.started_ms = started;
+    worker.moved_ms = moved;
+}
+
+static void expect(int64_t now, enum deadline_action action, int64_t next)
+{
+    struct deadline_verdict verdict = deadline_judge(&worker, &limits, &notice, now);
+    assert_int_equal(verdict.action, action);
+    assert_int_equal(verdict.next_ms, next);
+}
+
+static void expect_cut(int64_t now, enum worker_end reason)
+{
+    struct deadline_verdict verdict = deadline_judge(&worker, &limits, &notice, now);
+    assert_int_equal(verdict.action, DEADLINE_CUT);
+    assert_int_equal(verdict.reason, reason);
+    assert_int_equal(verdict.next_ms, now + KILL);
+}
+
+static void starting_worker_has_start_timeout(void **state)
+{
+    (void)state;
+    worker.state = SCOREBOARD_STARTING;
+    worker.phase = SCOREBOARD_UNBORN;
+    expect(500, DEADLINE_NONE, 500 + START);
+    expect(500 + START - 1, DEADLINE_NONE, 500 + START);
+    expect(500 + START, DEADLINE_KILL, CLOCK_NEVER);
+    expect(500 + START + 1000, DEADLINE_KILL, CLOCK_NEVER);
+}
+
+static void idle_worker_has_no_deadline(void **state)
+{
+    (void)state;
+    expect(500, DEADLINE_NONE, CLOCK_NEVER);
+    expect(INT64_C(1) << 40, DEADLINE_NONE, CLOCK_NEVER);
+    worker.phase = SCOREBOARD_LEAVING;
+    expect(INT64_C(1) << 40, DEADLINE_NONE, CLOCK_NEVER);
+}
+
+static void silence_ends_a_connection(void **state)
+{
+    (void)state;
+    serve(4, 1000, 2000);
+    expect(2000, DEADLINE_NONE, 2000 + IDLE);
+    expect(2000 + IDLE - 1, DEADLINE_NONE, 2000 + IDLE);
+    expect_cut(2000 + IDLE, WORKER_END_IDLE);
+    assert_true(notice.given);
+    assert_int_equal(notice.sequence, 4);
+}
+
+static void byte_moves_the_deadline(void **state)
+{
+    (void)state;
+    serve(4, 1000, 1000);
+    expect(1000 + IDLE - 1, DEADLINE_NONE, 1000 + IDLE);
+    worker.moved_ms = 1000 + IDLE - 1;
+    expect(1000 + IDLE, DEADLINE_NONE, 1000 + IDLE - 1 + IDLE);
+}
+
+static void age_ends_a_connection(void **state)
+{
+    (void)state;
+    serve(4, 1000, 1000 + LIFETIME - 1);
+    expect(1000 + LIFETIME - 1, DEADLINE_NONE, 1000 + LIFETIME);
+    expect_cut(1000 + LIFETIME, WORKER_END_LIFETIME);
+}
+
+static void earlier_limit_counts(void **state)
+{
+    (void)state;
+    serve(4, 1000, 1000 + LIFETIME - IDLE - 1);
+    expect_cut(1000 + LIFETIME - 1, WORKER_END_IDLE);
+    fresh(NULL);
+    serve(4, 1000, 1000 + LIFETIME - IDLE + 1);
+    expect(1000 + LIFETIME - 1, DEADLINE_NONE, 1000 + LIFETIME);
+    expect_cut(1000 + LIFETIME, WORKER_END_LIFETIME);
+}
+
+static void limits_of_0_are_none(void **state)
+{
+    (void)state;
+    limits.idle_ms = 0;
+    serve(4, 1000, 1000);
+    expect(1001, DEADLINE_NONE, 1000 + LIFETIME);
+    limits.lifetime_ms = 0;
+    expect(INT64_C(1) << 50, DEADLINE_NONE, CLOCK_NEVER);
+    limits.idle_ms = IDLE;
+    expect_cut(1000 + IDLE, WORKER_END_IDLE);
+}
+
+static void who_ignores_the_cut_is_killed(void **state)
+{
+    const int64_t cut = 1000 + IDLE;
+    (void)state;
+    serve(4, 1000, 1000);
+    expect_cut(cut, WORKER_END_IDLE);
+    expect(cut, DEADLINE_NONE, cut + KILL);
+    expect(cut + KILL - 1, DEADLINE_NONE, cut + KILL);
+    expect(cut + KILL, DEADLINE_KILL, CLOCK_NEVER);
+}
+
+static void late_bytes_do_not_put_off_the_kill(void **state)
+{
+    const int64_t cut = 1000 + LIFETIME;
+    (void)state;
+    serve(4, 1000, cut - 1);
+    expect_cut(cut, WORKER_END_LIFETIME);
+    worker.moved_ms = cut + KILL - 1;
+    expect(cut + KILL, DEADLINE_KILL, CLOCK_NEVER);
+}
+
+static void new_connection_after_the_cut_is_left_alone(void **state)
+{
+    const int64_t cut = 1000 + IDLE;
+    (void)state;
+    serve(4, 1000, 1000);
+    expect_cut(cut, WORKER_END_IDLE);
+    serve(6, cut + 1, cut + 1);
+    expect(cut + KILL, DEADLINE_NONE, cut + 1 + IDLE);
+    expect(cut + 10 * KILL, DEADLINE_NONE, cut + 1 + IDLE);
+    expect_cut(cut + 1 + IDLE, WORKER_END_IDLE); /* with a notice of its own */
+    assert_int_equal(notice.sequence, 6);
+    expect(cut + 1 + IDLE + KILL, DEADLINE_KILL, CLOCK_NEVER);
+}
+
+static void worker_that_obeyed_the_cut_is_left_alone(void **state)
+{
+    const int64_t cut = 1000 + IDLE;
+    (void)state;
+    serve(4, 1000, 1000);
+    expect_cut(cut, WORKER_END_IDLE);
+    worker.phase = SCOREBOARD_IDLE;
+    expect(cut + KILL, DEADLINE_NONE, CLOCK_NEVER);
+}
+
+static void draining_worker_keeps_its_limits(void **state)
+{
+    (void)state;
+    worker.state = SCOREBOARD_DRAINING;
+    expect(1000, DEADLINE_NONE, CLOCK_NEVER);
+    serve(4, 1000, 1000);
+    expect(1001, DEADLINE_NONE, 1000 + IDLE);
+    expect_cut(1000 + IDLE, WORKER_END_IDLE);
+}
+
+static void graceful_over_ends_connections_at_once(void **state)
+{
+    (void)state;
+    limits.graceful_over = true;
+    worker.state = SCOREBOARD_DRAINING;
+    serve(4, 1000, 1000);
+    expect_cut(1001, WORKER_END_GRACEFUL);
+    expect(1001, DEADLINE_NONE, 1001 + KILL);
+    expect(1001 + KILL, DEADLINE_KILL, CLOCK_NEVER);
+}
+
+static void graceful_over_gives_idle_workers_a_last_date(void **state)
+{
+    (void)state;
+    limits.graceful_over = true;
+    worker.state = SCOREBOARD_DRAINING;
+    expect_cut(1000, WORKER_END_GRACEFUL);
+    expect(1000 + KILL - 1, DEADLINE_NONE, 1000 + KILL);
+    expect(1000 + KILL, DEADLINE_KILL, CLOCK_NEVER);
+}
+
+static void graceful_over_ends_starting_workers(void **state)
+{
+    (void)state;
+    limits.graceful_over = true;
+    worker.state = SCOREBOARD_STARTING;
+    worker.phase = SCOREBOARD_UNBORN;
+    expect(501, DEADLINE_KILL, CLOCK_NEVER);
+}
+
+static void earlier_notice_stands_when_graceful_is_over(void **state)
+{
+    const int64_t cut = 1000 + IDLE;
+    (void)state;
+    serve(4, 1000, 1000);
+    expect_cut(cut, WORKER_END_IDLE);
+    limits.graceful_over = true;
+    expect(cut + 1000, DEADLINE_NONE, cut + KILL); /* not put off */
+    expect(cut + KILL, DEADLINE_KILL, CLOCK_NEVER);
+}
+
+static void horizon_is_the_shortest_limit(void **state)
+{
+    (void)state;
+    assert_int_equal(deadline_horizon(&limits, 7), 7 + IDLE);
+    limits.idle_ms = LIFETIME + 1;
+    assert_int_equal(deadline_horizon(&limits, 7), 7 + LIFETIME);
+    limits.idle_ms = 0;
+    assert_int_equal(deadline_horizon(&limits, 7), 7 + LIFETIME);
+    limits.lifetime_ms = 0;
+    assert_int_equal(deadline_horizon(&limits, 7), CLOCK_NEVER);
+    limits.idle_ms = IDLE;
+    assert_int_equal(deadline_horizon(&limits, 7), 7 + IDLE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(starting_worker_has_start_timeout, fresh),
+        cmocka_unit_test_setup(idle_worker_has_no_deadline, fresh),
+        cmocka_unit_test_setup(silence_ends_a_connection, fresh),
+        cmocka_unit_test_setup(byte_moves_the_deadline, fresh),
+        cmocka_unit_test_setup(age_ends_a_connection, fresh),
+        cmocka_unit_test_setup(earlier_limit_counts, fresh),
+        cmocka_unit_test_setup(limits_of_0_are_none, fresh),
+        cmocka_unit_test_setup(who_ignores_the_cut_is_killed, fresh),
+        cmocka_unit_test_setup(late_bytes_do_not_put_off_the_kill, fresh),
+        cmocka_unit_test_setup(new_connection_after_the_cut_is_left_alone, fresh),
+        cmocka_unit_test_setup(worker_that_obeyed_the_cut_is_left_alone, fresh),
+        cmocka_unit_test_setup(draining_worker_keeps_its_limits, fresh),
+        cmocka_unit_test_setup(graceful_over_ends_connections_at_once, fresh),
+        cmocka_unit_test_setup(graceful_over_gives_idle_workers_a_last_date, fresh),
+        cmocka_unit_test_setup(graceful_over_ends_starting_workers, fresh),
+        cmocka_unit_test_setup(earlier_notice_stands_when_graceful_is_over, fresh),
+        cmocka_unit_test_setup(horizon_is_the_shortest_limit, fresh),
+    };
+    return cmocka_run_group_tests_name("deadline", tests, NULL, NULL);
+}
