@@ -319,9 +319,11 @@ def dial(where, limit=LIMIT):
         check(where[0] in ("127.0.0.1", "::1"), f"{where} is not loopback")
         made = socket.socket(socket.AF_INET6 if ":" in where[0] else socket.AF_INET,
                              socket.SOCK_STREAM)
-    made.settimeout(limit)
     try:
+        # A Unix socket whose queue is full makes connect() wait, but only a blocking one.
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", limit, 0))
         made.connect(where)
+        made.settimeout(limit)
     except BaseException:
         made.close()
         raise
@@ -577,8 +579,8 @@ class Daemon:
             if not any(pattern.search(line) for pattern in self.expected):
                 raise Failure(f"unexpected in the log of {self.name}: {line}")
 
-    def tail(self, lines=40):
-        return "\n".join(self.log_text().splitlines()[-lines:])
+    def tail(self, lines=20):
+        return "\n".join(line[:300] for line in self.log_text().splitlines()[-lines:])
 
 
 # ---- one run of one scenario -----------------------------------------------------------------

@@ -193,9 +193,13 @@ def scenario_new_second_address_is_served_by_every_worker(t):
     write(t.path("cause"), "wait")
     d.kill(signal.SIGHUP)
     d.wait_log(msg="service ready", service="echo", generation="2")
-    for _ in range(10):
+    def all_block_in_accept():
+        return len({system_call(pid) for pid in d.worker_pids("echo")} - {None}) == 1
+    for _ in range(100):
         with Client(first) as client:
             equal(client.ask(b"x"), b"x", "echo while the reload is under way")
+        if all_block_in_accept():
+            break
     os.unlink(t.path("cause"))
     d.wait_log(msg="reload done")
     with Client(second, limit=5) as client:
