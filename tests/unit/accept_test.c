@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * accept_test - what every errno of accept4(2) means, how long to back off, and that clients of
+ * several sockets are all served.
+ */
+#include "server/accept.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+/* cmocka wants the three above first. */
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#define ERRNO_MAX 4095 /* the kernel returns none above */
+
+static const int WAIT[] = {EAGAIN};
+static const int BACK_OFF[] = {EMFILE, ENFILE, ENOBUFS, ENOMEM};
+static const int CLOSED[] = {EBADF, EINVAL, ENOTSOCK, EOPNOTSUPP, EFAULT};
+
+#define HAS(list, number) has(list, sizeof(list) / sizeof *(list), number)
+
+static bool has(const int *list, size_t count, int number)
+{
+    for (size_t i = 0; i < count; i++)
+        if (list[i] == number)
+            return true;
+    return false;
+}
+
+static void every_errno_is_judged(void **state)
+{
+    (void)state;
+    for (int number = 1; number <= ERRNO_MAX; number++) {
+        enum accept_verdict expected = HAS(WAIT, number)       ? ACCEPT_WAIT
+                                       : HAS(BACK_OFF, number) ? ACCEPT_BACK_OFF
+                                       : HAS(CLOSED, number)   ? ACCEPT_CLOSED
+                                                               : ACCEPT_RETRY;
+        if (accept_judge(number) != expected)
+            fail_msg("%d (%s)", number, strerror(number));
+    }
+}
+
+static void nobodys_trouble_but_the_clients_is_retried(void **state)
+{
+    static const int numbers[] = {EINTR,     ECONNABORTED, EPROTO,      EPERM,       ENETDOWN,
+                                  EHOSTDOWN, EHOSTUNREACH, ENETUNREACH, ENOPROTOOPT, ETIMEDOUT};
+    (void)state;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        assert_int_equal(accept_judge(numbers[i]), ACCEPT_RETRY);
+}
+
+static void delays_double_up_to_half_a_second(void **state)
+{
+    static const int delays[] = {10, 10, 20, 40, 80, 160, 320, 500, 500};
+    (void)state;
+    for (int i = 0; i < (int)(sizeof delays / sizeof *delays); i++)
+        assert_int_equal(accept_delay_ms(i), delays[i]);
+    assert_int_equal(accept_delay_ms(100000), 500);
+}
+
+/* Real sockets from here on: their clients are connected before they are asked for. */
+
+#define SOCKETS 3
+
+static int listeners[SOCKETS];
+static union socket_address addresses[SOCKETS];
+static socklen_t lengths[SOCKETS];
+static volatile sig_atomic_t stopping;
+static struct acceptor acceptor;
+
+static int listen_on(int family, union socket_address *address, socklen_t *length)
+{
+    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    *address = (union socket_address){.any.sa_family = (sa_family_t)family};
+    *length = family == AF_INET ? sizeof address->in : sizeof(sa_family_t);
+    if (family == AF_INET)
+        address->in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    /* No port and no name: the kernel finds a free one. */
+    assert_int_equal(bind(fd, &address->any, *length), 0);
+    assert_int_equal(listen(fd, 16), 0);
+    *length = sizeof *address;
+    assert_int_equal(getsockname(fd, &address->any, length), 0);
+    return fd;
+}
+
+static int open_listeners(void **state)
+{
+    (void)state;
+    listeners[0] = listen_on(AF_INET, &addresses[0], &lengths[0]);
+    listeners[1] = listen_on(AF_UNIX, &addresses[1], &lengths[1]);
+    listeners[2] = listen_on(AF_INET, &addresses[2], &lengths[2]);
+    stopping = 0;
+    acceptor = (struct acceptor){.listeners = listeners, .count = 1, .stopping = &stopping};
+    return 0;
+}
+
+static int close_listeners(void **state)
+{
+    (void)state;
+    for (int i = 0; i < SOCKETS; i++)
+        close(listeners[i]);
+    return 0;
+}
+
+static void dont_block(void)
+{
+    for (int i = 0; i < SOCKETS; i++)
+        fcntl(listeners[i], F_SETFL, O_NONBLOCK);
+    acceptor.count = SOCKETS;
+}
+
+static int client_of(int listener)
+{
+    int fd = socket(addresses[listener].any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, &addresses[listener].any, lengths[listener]), 0);
+    return fd;
+}
+
+static sa_family_t serve_one(void)
+{
+    union socket_address peer;
+    int fd = accept_next(&acceptor, &peer);
+    assert_true(fd >= 0);
+    assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+    close(fd);
+    return peer.any.sa_family;
+}
+
+static void client_is_accepted_with_its_address(void **state)
+{
+    union socket_address peer, own;
+    socklen_t length = sizeof own;
+    (void)state;
+    int client = client_of(0);
+    int fd = accept_next(&acceptor, &peer);
+    assert_true(fd >= 0);
+    assert_int_equal(getsockname(client, &own.any, &length), 0);
+    assert_int_equal(peer.in.sin_port, own.in.sin_port);
+    assert_int_equal(peer.in.sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+    assert_int_equal(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
+    close(fd);
+    close(client);
+}
+
+static void unix_client_is_unix_though_it_has_no_name(void **state)
+{
+    (void)state;
+    acceptor.listeners = &listeners[1];
+    int client = client_of(1);
+    assert_int_equal(serve_one(), AF_UNIX);
+    close(client);
+}
+
+static void no_socket_starves(void **state)
+{
+    int clients[SOCKETS][4], served[2] = {0};
+    (void)state;
+    dont_block();
+    for (int round = 0; round < 4; round++)
+        for (int i = 0; i < SOCKETS; i++)
+            clients[i][round] = client_of(i);
+    for (int i = 0; i < 2 * SOCKETS; i++)
+        served[serve_one() == AF_UNIX]++;
+    assert_int_equal(served[1], 2); /* each had its turn, and its turn again */
+    assert_int_equal(served[0], 4);
+    for (int i = 0; i < 2 * SOCKETS; i++)
+        serve_one();
+    for (int round = 0; round < 4; round++)
+        for (int i = 0; i < SOCKETS; i++)
+            close(clients[i][round]);
+}
+
+static void single_socket_that_does_not_block_is_waited_for(void **state)
+{
+    (void)state;
+    dont_block();
+    acceptor.count = 1;
+    int client = client_of(0);
+    assert_int_equal(serve_one(), AF_INET);
+    close(client);
+}
+
+static void stopping_worker_accepts_no_more(void **state)
+{
+    union socket_address peer;
+    (void)state;
+    int client = client_of(0);
+    stopping = 1;
+    assert_int_equal(accept_next(&acceptor, &peer), -1);
+    stopping = 0;
+    assert_int_equal(serve_one(), AF_INET); /* that client is still there for another one */
+    close(client);
+}
+
+/* What a drain does that comes just before accept4: the number is there, no client behind it. */
+static void dead_descriptor_ends_the_wait(void **state)
+{
+    union socket_address peer;
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC), messages = dup(STDERR_FILENO);
+    (void)state;
+    dup2(null, listeners[0]);
+    dup2(null, STDERR_FILENO); /* it says that the socket is unusable */
+    int status = accept_next(&acceptor, &peer);
+    dup2(messages, STDERR_FILENO);
+    close(messages);
+    close(null);
+    assert_int_equal(status, -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_errno_is_judged),
+        cmocka_unit_test(nobodys_trouble_but_the_clients_is_retried),
+        cmocka_unit_test(delays_double_up_to_half_a_second),
+        cmocka_unit_test_setup_teardown(client_is_accepted_with_its_address, open_listeners,
+                                        close_listeners),
+        cmocka_unit_test_setup_teardown(unix_client_is_unix_though_it_has_no_name, open_listeners,
+                                        close_listeners),
+        cmocka_unit_test_setup_teardown(no_socket_starves, open_listeners, close_listeners),
+        cmocka_unit_test_setup_teardown(single_socket_that_does_not_block_is_waited_for,
+                                        open_listeners, close_listeners),
+        cmocka_unit_test_setup_teardown(stopping_worker_accepts_no_more, open_listeners,
+                                        close_listeners),
+        cmocka_unit_test_setup_teardown(dead_descriptor_ends_the_wait, open_listeners,
+                                        close_listeners),
+    };
+    return cmocka_run_group_tests_name("accept", tests, NULL, NULL);
+}
