@@ -187,22 +187,26 @@ def scenario_new_second_address_is_served_by_every_worker(t):
     os.unlink(t.path("cause"))
     d.wait_running()
     first, second = d.ports["echo"], t.port()
+    stays(lambda: True, "a moment for each worker to reach accept")
+    accept = system_call(d.workers("echo")[0]["pid"])
     d.change("echo", listen=[f"tcp://127.0.0.1:{first}", f"tcp://127.0.0.1:{second}"])
     d.change("greet", workers=2)
     d.write()
     write(t.path("cause"), "wait")
     d.kill(signal.SIGHUP)
     d.wait_log(msg="service ready", service="echo", generation="2")
+
     def all_block_in_accept():
-        return len({system_call(pid) for pid in d.worker_pids("echo")} - {None}) == 1
-    for _ in range(100):
+        return {system_call(row["pid"]) for row in d.workers("echo", generation=2)} <= {accept}
+    for _ in range(10):
         with Client(first) as client:
             equal(client.ask(b"x"), b"x", "echo while the reload is under way")
-        if all_block_in_accept():
+        with contextlib.suppress(Failure):
+            wait_until(all_block_in_accept, "all of them wait for one address", 0.1)
             break
     os.unlink(t.path("cause"))
     d.wait_log(msg="reload done")
-    with Client(second, limit=5) as client:
+    with Client(second, limit=3) as client:
         equal(client.ask(b"x"), b"x", "echo on the new address")
 
 
