@@ -353,6 +353,25 @@ def config_value(value):
     return "{ " + " ".join(f"{k} = {config_value(v)};" for k, v in value.items()) + " }"
 
 
+class Adopted:
+    """A process that somebody else started and that became ours, as a Popen."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        self.returncode = None
+
+    def poll(self):
+        if self.returncode is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode
+
+    def wait(self, limit=LIMIT):
+        wait_until(lambda: self.poll() is not None, f"process {self.pid} ends", limit)
+        return self.returncode
+
+
 class Daemon:
     """One preforkd with a configuration of its own.
 
@@ -429,6 +448,17 @@ class Daemon:
         """Start it and wait until every service is ready."""
         self.launch(*options, **keys)
         return self.wait_running()
+
+    def daemonise(self, *options, **keys):
+        """preforkd -d: run the command to its end; adopt the daemon where it says it is there."""
+        self.write()
+        done = self.t.run("preforkd", "-d", "-c", self.file, *options, **keys)
+        if done.returncode == 0:
+            status = self.status()
+            equal(status["state"], "running", "state when the command returns")
+            wait_until(lambda: process_stat(status["pid"])[2] == os.getpid(), "it is adopted")
+            self.process = Adopted(status["pid"])
+        return done
 
     def wait_running(self):
         def ready():
