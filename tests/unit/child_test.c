@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * child_test - a child is held, signalled and reaped through its pidfd, and its end is told right.
+ */
+#include "lib/child.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+/* cmocka wants the three above first. */
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PATIENCE_MS 30000 /* a machine may be slow; only a failure takes that long */
+
+#define CORE_BYTES (1 << 20)
+
+static char folder[] = "/tmp/preforkd-child-XXXXXX";
+static struct child child;
+static struct child_end end;
+static int pipes[2]; /* from child to parent */
+
+static int fresh(void **state)
+{
+    (void)state;
+    child = CHILD_NONE;
+    memset(&end, 0xAA, sizeof end);
+    return pipe2(pipes, O_CLOEXEC);
+}
+
+static int release(void **state)
+{
+    (void)state;
+    if (child.pidfd >= 0)
+        child_discard(&child);
+    close(pipes[0]);
+    close(pipes[1]);
+    return 0;
+}
+
+/* Fork a child that calls BODY and exits with what it returns. */
+static void start(int (*body)(void))
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        alarm(60); /* it does not outlive a test that crashes */
+        _exit(body());
+    }
+    assert_true(pid > 0);
+    assert_int_equal(child_adopt(&child, pid), 0);
+    assert_int_equal(child.pid, pid);
+    assert_true(child.pidfd >= 0);
+}
+
+static void reap(void)
+{
+    struct pollfd p = {.fd = child.pidfd, .events = POLLIN};
+    int pidfd = child.pidfd;
+    assert_int_equal(poll(&p, 1, PATIENCE_MS), 1);
+    assert_int_equal(child_reap(&child, &end), 1);
+    assert_int_equal(child.pidfd, -1);
+    assert_int_equal(fcntl(pidfd, F_GETFD), -1);
+    assert_int_equal(waitpid(child.pid, NULL, WNOHANG), -1); /* no zombie is left */
+    assert_int_equal(errno, ECHILD);
+}
+
+/* What the child wrote. */
+static int heard(void)
+{
+    struct pollfd p = {.fd = pipes[0], .events = POLLIN};
+    int number = -1;
+    assert_int_equal(poll(&p, 1, PATIENCE_MS), 1);
+    assert_int_equal(read(pipes[0], &number, sizeof number), sizeof number);
+    return number;
+}
+
+static void say(int number)
+{
+    if (write(pipes[1], &number, sizeof number) != sizeof number)
+        _exit(99);
+}
+
+static int exit_0(void)
+{
+    return 0;
+}
+
+static int exit_71(void)
+{
+    return 71;
+}
+
+static int sleep_for_ever(void)
+{
+    while (pause() < 0)
+        ;
+    return 0;
+}
+
+static int say_the_value_of_usr1(void)
+{
+    sigset_t set;
+    siginfo_t info;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    say(1);
+    if (sigwaitinfo(&set, &info) != SIGUSR1 || info.si_code != SI_QUEUE || info.si_pid != getppid())
+        return 1;
+    say(info.si_value.sival_int);
+    return 0;
+}
+
+static int abort_without_core(void)
+{
+    prctl(PR_SET_DUMPABLE, 0);
+    abort();
+}
+
+/* With a core dump, where the machine makes any. */
+static int abort_with_core(void)
+{
+    struct rlimit limit;
+    if (chdir(folder) == 0 && getrlimit(RLIMIT_CORE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max < CORE_BYTES ? limit.rlim_max : CORE_BYTES;
+        setrlimit(RLIMIT_CORE, &limit);
+    }
+    abort();
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    DIR *entries = opendir(folder);
+    struct dirent *entry;
+    (void)state;
+    while (entries && (entry = readdir(entries)) != NULL)
+        unlinkat(dirfd(entries), entry->d_name, 0); /* the core, if there is one */
+    closedir(entries);
+    return rmdir(folder);
+}
+
+static void exit_status_is_told(void **state)
+{
+    (void)state;
+    start(exit_71);
+    reap();
+    assert_false(end.signalled);
+    assert_false(end.core);
+    assert_int_equal(end.number, 71);
+    start(exit_0);
+    reap();
+    assert_false(end.signalled);
+    assert_int_equal(end.number, 0);
+}
+
+static void signal_is_told(void **state)
+{
+    (void)state;
+    start(sleep_for_ever);
+    child_signal(&child, SIGKILL);
+    reap();
+    assert_true(end.signalled);
+    assert_false(end.core);
+    assert_int_equal(end.number, SIGKILL);
+}
+
+static void signals_that_may_be_handled_arrive(void **state)
+{
+    (void)state;
+    start(sleep_for_ever);
+    child_signal(&child, SIGTERM);
+    reap();
+    assert_true(end.signalled);
+    assert_int_equal(end.number, SIGTERM);
+}
+
+static void core_is_told_as_the_kernel_tells_it(void **state)
+{
+    siginfo_t info = {0};
+    (void)state;
+    start(abort_with_core);
+    assert_int_equal(waitid(P_PID, (id_t)child.pid, &info, WEXITED | WNOWAIT), 0);
+    reap();
+    assert_true(end.signalled);
+    assert_int_equal(end.number, SIGABRT);
+    assert_int_equal(end.core, info.si_code == CLD_DUMPED);
+    start(abort_without_core);
+    reap();
+    assert_true(end.signalled);
+    assert_int_equal(end.number, SIGABRT);
+    assert_false(end.core);
+}
+
+static void running_child_is_not_reaped(void **state)
+{
+    (void)state;
+    start(sleep_for_ever);
+    assert_int_equal(child_reap(&child, &end), 0);
+    assert_true(child.pidfd >= 0);
+    child_signal(&child, SIGKILL);
+    reap();
+}
+
+static void value_travels_with_a_signal(void **state)
+{
+    (void)state;
+    start(say_the_value_of_usr1);
+    assert_int_equal(heard(), 1); /* it waits for the signal */
+    child_signal_value(&child, SIGUSR1, 0x03ABCDEF);
+    assert_int_equal(heard(), 0x03ABCDEF);
+    reap();
+    assert_false(end.signalled);
+    assert_int_equal(end.number, 0);
+}
+
+static void ended_child_may_be_signalled(void **state)
+{
+    struct pollfd p;
+    (void)state;
+    start(exit_71);
+    p = (struct pollfd){.fd = child.pidfd, .events = POLLIN};
+    assert_int_equal(poll(&p, 1, PATIENCE_MS), 1);
+    child_signal(&child, SIGKILL);
+    child_signal_value(&child, SIGUSR1, 1);
+    reap();
+    assert_false(end.signalled);
+    assert_int_equal(end.number, 71);
+}
+
+static void no_child_is_left_alone(void **state)
+{
+    (void)state;
+    child_signal(&child, SIGKILL);
+    child_signal_value(&child, SIGKILL, 1);
+    assert_int_equal(child_reap(&child, &end), 0);
+    assert_int_equal(child.pidfd, -1);
+}
+
+static void discarded_child_is_gone(void **state)
+{
+    (void)state;
+    start(sleep_for_ever);
+    child_discard(&child);
+    assert_int_equal(child.pidfd, -1);
+    assert_int_equal(waitpid(child.pid, NULL, WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+}
+
+static void pidfd_is_not_inherited(void **state)
+{
+    (void)state;
+    start(sleep_for_ever);
+    assert_true(fcntl(child.pidfd, F_GETFD) & FD_CLOEXEC);
+}
+
+/* No descriptor is to be had: the child must not be left running, nor as a zombie. */
+static void child_that_cannot_be_held_is_ended(void **state)
+{
+    struct rlimit before, none;
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = 0;
+    pid_t pid = fork();
+    if (pid == 0) {
+        alarm(60);
+        _exit(sleep_for_ever());
+    }
+    assert_true(pid > 0);
+    setrlimit(RLIMIT_NOFILE, &none);
+    int status = child_adopt(&child, pid), reason = errno;
+    setrlimit(RLIMIT_NOFILE, &before);
+    assert_int_equal(status, -1);
+    assert_int_equal(reason, EMFILE);
+    assert_int_equal(child.pidfd, -1);
+    assert_int_equal(waitpid(pid, NULL, WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(exit_status_is_told, fresh, release),
+        cmocka_unit_test_setup_teardown(signal_is_told, fresh, release),
+        cmocka_unit_test_setup_teardown(signals_that_may_be_handled_arrive, fresh, release),
+        cmocka_unit_test_setup_teardown(core_is_told_as_the_kernel_tells_it, fresh, release),
+        cmocka_unit_test_setup_teardown(running_child_is_not_reaped, fresh, release),
+        cmocka_unit_test_setup_teardown(value_travels_with_a_signal, fresh, release),
+        cmocka_unit_test_setup_teardown(ended_child_may_be_signalled, fresh, release),
+        cmocka_unit_test_setup_teardown(no_child_is_left_alone, fresh, release),
+        cmocka_unit_test_setup_teardown(discarded_child_is_gone, fresh, release),
+        cmocka_unit_test_setup_teardown(pidfd_is_not_inherited, fresh, release),
+        cmocka_unit_test_setup_teardown(child_that_cannot_be_held_is_ended, fresh, release),
+    };
+    return cmocka_run_group_tests_name("child", tests, make_folder, remove_folder);
+}

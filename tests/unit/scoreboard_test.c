@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * scoreboard_test - what workers write is what others read, once, and no value a broken worker
+ * leaves there reaches beyond the display.
+ */
+#include "lib/scoreboard.h"
+
+#include "server/slot.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+/* cmocka wants the three above first. */
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SLOTS 5
+
+static int fd;
+static struct scoreboard *board;
+static const struct scoreboard *shown; /* the supervisor's view of it */
+static struct scoreboard_worker *worker;
+
+static int make(void **state)
+{
+    struct error error;
+    (void)state;
+    fd = scoreboard_create(SLOTS, &error);
+    assert_true(fd >= 0);
+    board = scoreboard_map(fd, SLOTS, true);
+    shown = scoreboard_map(fd, SLOTS, false);
+    assert_non_null(board);
+    assert_non_null(shown);
+    worker = &board->slots[1].worker;
+    return 0;
+}
+
+static int release(void **state)
+{
+    (void)state;
+    scoreboard_unmap(board, SLOTS);
+    scoreboard_unmap((struct scoreboard *)(uintptr_t)shown, SLOTS);
+    close(fd);
+    return 0;
+}
+
+static const union socket_address *client(const char *text)
+{
+    static struct address found[ADDRESS_RESOLVED_MAX];
+    struct error error;
+    assert_int_equal(address_parse(text, found, &error), 1);
+    return &found[0].socket;
+}
+
+static const char *peer(void)
+{
+    static char text[ADDRESS_TEXT_MAX];
+    return scoreboard_peer(&shown->slots[1], text);
+}
+
+static void new_board_is_zeroed_and_whole(void **state)
+{
+    struct scoreboard_totals totals;
+    struct stat about;
+    (void)state;
+    assert_int_equal(fstat(fd, &about), 0);
+    assert_int_equal(about.st_size,
+                     sizeof(struct scoreboard) + SLOTS * sizeof(struct scoreboard_slot));
+    assert_true(about.st_blocks * 512 >= about.st_size); /* set aside, not promised */
+    scoreboard_sum(shown, SLOTS, &totals);
+    assert_memory_equal(&totals, &(struct scoreboard_totals){0}, sizeof totals);
+}
+
+static void nobody_changes_its_size(void **state)
+{
+    (void)state;
+    assert_int_equal(ftruncate(fd, 0), -1);
+    assert_int_equal(errno, EPERM);
+    assert_int_equal(ftruncate(fd, 1 << 20), -1);
+    assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), -1);
+    assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+}
+
+static void structures_share_no_cache_line(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        assert_int_equal((uintptr_t)&board->slots[i].keeper % SCOREBOARD_LINE, 0);
+        assert_int_equal((uintptr_t)&board->slots[i].worker % SCOREBOARD_LINE, 0);
+    }
+}
+
+static void view_shows_what_was_written(void **state)
+{
+    struct scoreboard_view view;
+    (void)state;
+    board->slots[1].keeper.state = SCOREBOARD_READY;
+    board->slots[1].keeper.pid = 4711;
+    board->slots[1].keeper.born_ms = 99;
+    slot_begin(worker, client("tcp://192.0.2.1:80"));
+    slot_moved_in(worker, 10);
+    slot_moved_out(worker, 20);
+    slot_moved_out(worker, 5);
+    scoreboard_read(&shown->slots[1], &view);
+    assert_int_equal(view.state, SCOREBOARD_READY);
+    assert_int_equal(view.phase, SCOREBOARD_BUSY);
+    assert_int_equal(view.pid, 4711);
+    assert_int_equal(view.born_ms, 99);
+    assert_int_equal(view.sequence, 2);
+    assert_int_equal(view.connections, 1);
+    assert_int_equal(view.bytes_in, 10);
+    assert_int_equal(view.bytes_out, 25);
+    assert_true(view.started_ms > 0);
+    assert_true(view.moved_ms >= view.started_ms);
+    slot_end(worker);
+    slot_begin(worker, client("tcp://192.0.2.1:81"));
+    scoreboard_read(&shown->slots[1], &view);
+    assert_int_equal(view.sequence, 4);
+    assert_int_equal(view.connections, 2);
+    assert_int_equal(view.bytes_in, 10); /* of the worker, not of the connection */
+}
+
+static void view_of_rubbish_stays_in_range(void **state)
+{
+    struct scoreboard_view view;
+    (void)state;
+    memset(&board->slots[1], 0xFF, sizeof board->slots[1]);
+    scoreboard_read(&shown->slots[1], &view);
+    assert_in_range(view.state, SCOREBOARD_FREE, SCOREBOARD_DRAINING);
+    assert_in_range(view.phase, SCOREBOARD_UNBORN, SCOREBOARD_LEAVING);
+}
+
+static void peer_is_shown_while_the_client_is_there(void **state)
+{
+    (void)state;
+    assert_string_equal(peer(), "");
+    slot_begin(worker, client("tcp://192.0.2.1:4711"));
+    assert_string_equal(peer(), "192.0.2.1:4711");
+    slot_end(worker);
+    assert_string_equal(peer(), "");
+    slot_begin(worker, client("tcp://[2001:db8:1:2:3:4:5:6]:65535"));
+    assert_string_equal(peer(), "[2001:db8:1:2:3:4:5:6]:65535");
+    slot_end(worker);
+    slot_begin(worker, client("tcp://[::ffff:192.0.2.1]:1"));
+    assert_string_equal(peer(), "192.0.2.1:1");
+    slot_end(worker);
+    slot_begin(worker, client("unix:@a-name-that-is-longer-than-what-fits-into-32-bytes"));
+    assert_string_equal(peer(), "unix");
+}
+
+static void half_written_peer_is_not_shown(void **state)
+{
+    (void)state;
+    slot_begin(worker, client("tcp://192.0.2.1:4711"));
+    worker->sequence++;
+    assert_string_equal(peer(), "");
+    worker->sequence++;
+    assert_string_equal(peer(), "192.0.2.1:4711");
+}
+
+static void peer_of_rubbish_is_harmless(void **state)
+{
+    uint64_t random = 1;
+    (void)state;
+    for (int round = 0; round < 10000; round++) {
+        for (int i = 0; i < 4; i++) {
+            random = random * 6364136223846793005U + 1442695040888963407U;
+            worker->peer[i] = random ^ random >> 29;
+        }
+        /* Half of them pass for addresses. */
+        if (round % 2 == 0)
+            worker->peer[0] = (worker->peer[0] & ~UINT64_C(0xFFFF)) |
+                              (uint64_t)(round % 4 == 0 ? AF_INET6 : AF_INET);
+        worker->phase = SCOREBOARD_BUSY;
+        worker->sequence = 2;
+        assert_true(strlen(peer()) < 64);
+    }
+}
+
+static void sums_are_of_those_that_left_and_those_there(void **state)
+{
+    struct scoreboard_totals totals;
+    (void)state;
+    board->header.connections = 100;
+    board->header.bytes_in = 200;
+    board->header.bytes_out = 300;
+    board->header.crashes = 4;
+    board->header.restarts = 5;
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        board->slots[i].worker.connections = 1;
+        board->slots[i].worker.bytes_in = i;
+        board->slots[i].worker.bytes_out = 10 * i;
+    }
+    scoreboard_sum(shown, SLOTS, &totals);
+    assert_int_equal(totals.connections, 100 + SLOTS);
+    assert_int_equal(totals.bytes_in, 200 + 10);
+    assert_int_equal(totals.bytes_out, 300 + 100);
+    assert_int_equal(totals.crashes, 4);
+    assert_int_equal(totals.restarts, 5);
+    scoreboard_sum(shown, 2, &totals); /* only as many as we made */
+    assert_int_equal(totals.connections, 102);
+}
+
+static void each_worker_is_counted_once(void **state)
+{
+    struct scoreboard_totals totals;
+    (void)state;
+    board->slots[0].keeper.state = SCOREBOARD_STARTING;
+    board->slots[1].keeper.state = SCOREBOARD_READY;
+    board->slots[1].worker.phase = SCOREBOARD_IDLE;
+    board->slots[2].keeper.state = SCOREBOARD_READY;
+    board->slots[2].worker.phase = SCOREBOARD_BUSY;
+    board->slots[3].keeper.state = SCOREBOARD_DRAINING;
+    board->slots[3].worker.phase = SCOREBOARD_BUSY;
+    board->slots[4].keeper.state = SCOREBOARD_FREE;
+    board->slots[4].worker.phase = SCOREBOARD_BUSY;
+    scoreboard_sum(shown, SLOTS, &totals);
+    assert_int_equal(totals.starting, 1);
+    assert_int_equal(totals.idle, 1);
+    assert_int_equal(totals.busy, 1);
+    assert_int_equal(totals.draining, 1);
+}
+
+static void workers_in_no_known_state_are_not_counted(void **state)
+{
+    struct scoreboard_totals totals;
+    (void)state;
+    for (uint32_t i = 0; i < SLOTS; i++)
+        board->slots[i].keeper.state = 4 + i * 1000;
+    scoreboard_sum(shown, SLOTS, &totals);
+    assert_int_equal(totals.starting + totals.idle + totals.busy + totals.draining, 0);
+}
+
+static void every_state_has_its_name(void **state)
+{
+    (void)state;
+    assert_string_equal(scoreboard_state_names[SCOREBOARD_FREE], "free");
+    assert_string_equal(scoreboard_state_names[SCOREBOARD_STARTING], "starting");
+    assert_string_equal(scoreboard_state_names[SCOREBOARD_READY], "ready");
+    assert_string_equal(scoreboard_state_names[SCOREBOARD_DRAINING], "draining");
+}
+
+static void what_cannot_be_mapped_is_an_error(void **state)
+{
+    (void)state;
+    assert_null(scoreboard_map(-1, SLOTS, false));
+    assert_int_equal(errno, EBADF);
+    scoreboard_unmap(NULL, SLOTS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(new_board_is_zeroed_and_whole, make, release),
+        cmocka_unit_test_setup_teardown(nobody_changes_its_size, make, release),
+        cmocka_unit_test_setup_teardown(structures_share_no_cache_line, make, release),
+        cmocka_unit_test_setup_teardown(view_shows_what_was_written, make, release),
+        cmocka_unit_test_setup_teardown(view_of_rubbish_stays_in_range, make, release),
+        cmocka_unit_test_setup_teardown(peer_is_shown_while_the_client_is_there, make, release),
+        cmocka_unit_test_setup_teardown(half_written_peer_is_not_shown, make, release),
+        cmocka_unit_test_setup_teardown(peer_of_rubbish_is_harmless, make, release),
+        cmocka_unit_test_setup_teardown(sums_are_of_those_that_left_and_those_there, make, release),
+        cmocka_unit_test_setup_teardown(each_worker_is_counted_once, make, release),
+        cmocka_unit_test_setup_teardown(workers_in_no_known_state_are_not_counted, make, release),
+        cmocka_unit_test(every_state_has_its_name),
+        cmocka_unit_test(what_cannot_be_mapped_is_an_error),
+    };
+    return cmocka_run_group_tests_name("scoreboard", tests, NULL, NULL);
+}
