@@ -5,7 +5,6 @@
 #include "supervisor/daemonise.h"
 
 #include "lib/fds.h"
-#include "lib/log_sink.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -42,11 +41,16 @@ static pid_t fork_or_exit(void)
     _exit(EXIT_CODE_OS);
 }
 
-static void give_up_input_and_output(void)
+/* A pipe or a terminal belongs to the caller, who would wait for its end, and everything we start
+ * inherits it; where standard error is a file, that is where the log was meant to go. */
+static void give_up_terminal(void)
 {
+    struct stat about;
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     dup2(null, STDIN_FILENO);
     dup2(null, STDOUT_FILENO);
+    if (fstat(STDERR_FILENO, &about) < 0 || !S_ISREG(about.st_mode))
+        dup2(null, STDERR_FILENO);
     fds_close(&null);
 }
 
@@ -66,21 +70,9 @@ void daemonise_begin(void)
     if (fork_or_exit() > 0) /* the session's leader goes: no terminal can become ours */
         _exit(EXIT_CODE_OK);
     report_fd = ends[1];
-    give_up_input_and_output();
+    give_up_terminal();
     if (chdir("/") < 0)
         _exit(EXIT_CODE_OS);
-}
-
-/* A pipe or a terminal belongs to the caller, who would wait for its end; a file was meant. */
-static void give_up_terminal(void)
-{
-    struct stat about;
-    if (fstat(STDERR_FILENO, &about) == 0 && S_ISREG(about.st_mode))
-        return;
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (null >= 0)
-        log_sink_switch(null);
-    fds_close(&null);
 }
 
 void daemonise_report(enum exit_code code, const char *text)
@@ -92,5 +84,4 @@ void daemonise_report(enum exit_code code, const char *text)
     ssize_t ignored = write(report_fd, &report, sizeof report); /* the command may be gone */
     (void)ignored;
     fds_close(&report_fd);
-    give_up_terminal();
 }

@@ -8,12 +8,13 @@
 #include "lib/error.h"
 
 /* Fork into the background. Returns in the daemon: a session of its own, in /, descriptors 0 and 1
- * on /dev/null, 2 unchanged for now. The command itself waits for daemonise_report(), prints the
- * text where there is one, and exits with its code (70 where the daemon died without a word). */
+ * on /dev/null, 2 as well unless it is a regular file. The command itself waits for
+ * daemonise_report(), prints the text where there is one, and exits with its code (70 where the
+ * daemon died without a word). */
 void daemonise_begin(void);
 
-/* Tell the waiting command how the start went; TEXT "" where it is fine. Standard error is given up
- * unless it is a regular file. Does nothing without daemonise_begin(), and the second time. */
+/* Tell the waiting command how the start went; TEXT "" where it is fine. Does nothing without
+ * daemonise_begin(), and the second time. */
 void daemonise_report(enum exit_code code, const char *text);
 
 #endif

@@ -118,31 +118,32 @@ void supervisor_stop(struct supervisor *s, bool now)
 
 /* The inits. */
 
-static int open_beside(const char *path, struct error *error)
+static int open_program(const char *path)
 {
     int fd = open(path, O_PATH | O_CLOEXEC);
-    if (fd < 0 || faccessat(fd, "", X_OK, AT_EMPTY_PATH | AT_EACCESS) < 0) {
-        error_set_errno(error, EXIT_CODE_SOFTWARE, "cannot use %s", path);
+    if (fd >= 0 && faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0)
         fds_close(&fd);
-    }
     return fd;
 }
 
 /* Beside preforkd itself, else where it was installed. */
 static int init_program(struct supervisor *s, struct error *error)
 {
-    char self[4096];
-    ssize_t length = readlink("/proc/self/exe", self, sizeof self - sizeof "-pool");
-    s->null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (s->null < 0)
-        return error_set_errno(error, EXIT_CODE_OS, "cannot open /dev/null");
+    static const char installed[] = PREFORKD_LIBEXECDIR "/preforkd-pool";
+    char beside[4096] = "";
+    ssize_t length = readlink("/proc/self/exe", beside, sizeof beside - sizeof "-pool");
     if (length > 0) {
-        memcpy(self + length, "-pool", sizeof "-pool");
-        s->program = open_beside(self, error);
+        memcpy(beside + length, "-pool", sizeof "-pool");
+        s->program = open_program(beside);
     }
     if (s->program < 0)
-        s->program = open_beside(PREFORKD_LIBEXECDIR "/preforkd-pool", error);
-    return s->program < 0 ? -1 : 0;
+        s->program = open_program(installed);
+    if (s->program < 0)
+        return error_set_errno(error, EXIT_CODE_SOFTWARE,
+                               "cannot find preforkd-pool: neither %s nor %s can be used", beside,
+                               installed);
+    s->null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    return s->null >= 0 ? 0 : error_set_errno(error, EXIT_CODE_OS, "cannot open /dev/null");
 }
 
 static int init_log(const struct config *config, struct error *error)
