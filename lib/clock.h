@@ -18,6 +18,9 @@ int64_t clock_now_ms(void);
  * Async-signal-safe. */
 int64_t clock_coarse_ms(void);
 
+/* How far behind clock_now_ms() that one may be. */
+#define CLOCK_COARSE_ERROR_MS 10
+
 /* Microseconds on the same clock, for durations that are printed. */
 int64_t clock_now_us(void);
 

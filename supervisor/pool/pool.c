@@ -319,6 +319,12 @@ static int init_loop(struct pool *pool, struct error *error)
     return 0;
 }
 
+/* Times in the scoreboard are from the coarse clock: nobody is to be ended early for that. */
+static int64_t with_clock_error(int64_t limit_ms)
+{
+    return limit_ms > 0 ? limit_ms + CLOCK_COARSE_ERROR_MS : 0;
+}
+
 static void init_workers(struct pool *pool)
 {
     const struct config_service *service = pool->service;
@@ -330,8 +336,8 @@ static void init_workers(struct pool *pool)
                      service->restart_delay_max, clock_now_ms());
     set_target(pool, pool->policy.target);
     pool->limits = (struct deadline_limits){.start_ms = service->start_timeout,
-                                            .idle_ms = service->idle_timeout,
-                                            .lifetime_ms = service->max_lifetime,
+                                            .idle_ms = with_clock_error(service->idle_timeout),
+                                            .lifetime_ms = with_clock_error(service->max_lifetime),
                                             .kill_ms = service->kill_timeout};
     pool->graceful_end_ms = CLOCK_NEVER;
 }
