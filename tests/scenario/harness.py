@@ -94,6 +94,13 @@ def matches(pattern, text, what):
         raise Failure(f"{what}: no match for /{pattern}/ in {text!r}")
 
 
+def write(path, text):
+    """Replace a file as a whole: who reads it meanwhile sees the old text or the new one."""
+    with open(path + ".new", "w") as file:
+        file.write(text)
+    os.rename(path + ".new", path)
+
+
 # ---- /proc -----------------------------------------------------------------------------------
 
 def process_stat(pid):
@@ -421,8 +428,7 @@ class Daemon:
         return "\n".join(lines + ["};", ""])
 
     def write(self):
-        with open(self.file, "w") as file:
-            file.write(self.config_text())
+        write(self.file, self.config_text())
 
     @property
     def port(self):

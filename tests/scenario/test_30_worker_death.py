@@ -436,9 +436,3 @@ def scenario_supervisor_killed_during_start(t):
     os.unlink(t.path("cause"))
     wait_until(lambda: not [p for p in descendants(os.getpid()) if alive(p)], "all are gone")
     t.kept |= {d.control, d.control + ".lock"}
-
-
-def write(path, text):
-    with open(path + ".new", "w") as file:
-        file.write(text)
-    os.rename(path + ".new", path)

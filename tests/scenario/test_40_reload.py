@@ -476,6 +476,58 @@ def scenario_coming_pool_dies_during_a_reload(t):
     equal((d.pool_pid(), d.service()["state"]), (old, "running"), "the old pool")
 
 
+def client_of_a_coming_pool(t):
+    """A daemon in the middle of a reload, and a client that the new pool of echo serves already:
+    the only worker of the old one is busy, and the reload still waits for greet."""
+    d = t.daemon(echo={"workers": 1, "graceful_timeout": "60s"}, greet={"workers": 1})
+    cause = t.path("cause")
+    d.start(env=t.shim("unready", SHIM_UNREADY=cause, SHIM_SERVICE="greet"))
+    holder = Client(d.ports["echo"])
+    holder.ask(b"x")
+    write(cause, "wait")
+    d.change("echo", workers=2)
+    d.change("greet", workers=2)
+    d.write()
+    d.kill(signal.SIGHUP)
+    d.wait_log(msg="service ready", service="echo", generation="2")
+    client = Client(d.ports["echo"])
+    client.ask(b"served by the new pool")
+    equal(d.worker_of(client)["generation"], 2, "its pool")
+    return d, holder, client
+
+
+@mark(known_defect="a refused reload kills the new pools that were ready and had accepted "
+                   "connections already, instead of draining them")
+def scenario_connection_of_a_coming_pool_survives_a_refused_reload(t):
+    d, holder, client = client_of_a_coming_pool(t)
+    d.expect("reload failed, nothing changed")
+    current = d.pool_pid("greet")
+    (coming,) = [pid for pid, about in process_table().items() if about[2] == d.pid and
+                 pid not in (current, d.pool_pid("echo")) and
+                 open(f"/proc/{pid}/cmdline").read().split("\0")[1] == "greet"]
+    send_signal(coming, signal.SIGKILL)
+    os.unlink(t.path("cause"))
+    d.wait_log(msg="reload failed, nothing changed")
+    equal(client.ask(b"goes on"), b"goes on", "the connection on the new pool")
+    client.close()
+    equal(holder.ask(b"goes on"), b"goes on", "the connection on the old pool")
+    holder.close()
+
+
+@mark(known_defect="a graceful stop during a reload kills the new pools at once, with the connections "
+                   "they have accepted already")
+def scenario_connection_of_a_coming_pool_survives_a_graceful_stop(t):
+    d, holder, client = client_of_a_coming_pool(t)
+    d.expect("preforkd is stopping")
+    d.kill(signal.SIGTERM)
+    d.wait_log(msg="stopping, finishing the connections in hand")
+    os.unlink(t.path("cause"))
+    equal(client.ask(b"goes on"), b"goes on", "the connection on the new pool")
+    client.close()
+    holder.close()
+    d.wait_exit(0)
+
+
 def scenario_nothing_piles_up_over_reloads(t):
     """After fifty reloads the supervisor has the descriptors and children it had before."""
     d = t.daemon(echo={"workers": 1}, upper={"workers": 1}).start()
@@ -604,9 +656,3 @@ def scenario_log_settings_change_by_reload(t):
     with Client(d.port) as client:
         client.ask(b"x")
     d.wait_log(msg="connection", peer=client.peer, limit=3)
-
-
-def write(path, text):
-    with open(path + ".new", "w") as file:
-        file.write(text)
-    os.rename(path + ".new", path)
