@@ -47,12 +47,12 @@ def scenario_reloads_by_hup_under_load(t):
 
 
 def refused_reloads(t, *changes):
-    """Thirty reloads that are refused, under load: none lost, nothing changed."""
+    """Sixty reloads that are refused, under load: none lost, nothing changed."""
     d = t.daemon(echo={"workers": 3, "access_log": False}).expect("reload failed").start()
     good = dict(d.services["echo"])
     load = Load(d.port, processes=3)
     pool = d.pool_pid()
-    for number in range(30):
+    for number in range(60):
         d.services = {"echo": dict(good, workers=4)}
         changes[number % len(changes)](d)
         d.reload_refused()

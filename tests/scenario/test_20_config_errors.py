@@ -261,7 +261,6 @@ def scenario_relative_paths_are_refused(t):
     one_complaint(t, 'pid_file = "preforkd.pid";\n' + GOOD, 1, "absolute path")
 
 
-@mark(known_defect="log.file may be relative, and then means another file with -d than without")
 def scenario_relative_log_file_is_refused(t):
     one_complaint(t, 'log = { file = "preforkd.log"; };\n' + GOOD, 1, "absolute path")
 
