@@ -4,6 +4,8 @@
  */
 #include "lib/config.h"
 
+#include "include/channel.h"
+
 struct config_service *config_find(const struct config *config, const char *name)
 {
     for (size_t i = 0; i < config->service_count; i++)
@@ -33,6 +35,14 @@ int64_t config_most_workers(const struct config_service *service)
 uint32_t config_scoreboard_slots(const struct config_service *service)
 {
     return (uint32_t)(2 * config_most_workers(service));
+}
+
+/* The standard ones, channel, loop, listeners, and some air. */
+#define POOL_DESCRIPTORS (32 + CHANNEL_LISTENERS_MAX)
+
+unsigned long config_pool_descriptors(const struct config_service *service)
+{
+    return (unsigned long)config_start_workers(service) + POOL_DESCRIPTORS;
 }
 
 static void release_service(struct config_service *service)

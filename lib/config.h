@@ -82,6 +82,9 @@ void config_release(struct config *config);
 /* The service of that name, NULL where there is none. */
 struct config_service *config_find(const struct config *config, const char *name);
 
+/* Open files that a pool needs at its start: one for each worker, and its own. */
+unsigned long config_pool_descriptors(const struct config_service *service);
+
 /* Value of a handler option; NULL where the handler has no such option. */
 const char *config_option(const struct config_service *service, const char *name);
 

@@ -5,6 +5,7 @@
 #include "supervisor/listener.h"
 
 #include "lib/fds.h"
+#include "lib/log.h"
 #include "lib/memory.h"
 
 #include <errno.h>
@@ -141,6 +142,7 @@ static struct listener *open_listener(const struct config_service *service,
 {
     struct listener *l = memory_zeroed(1, sizeof *l);
     *l = (struct listener){.address = *address, .lock = LOCKFILE_NONE};
+    l->mode = (mode_t)service->socket_mode;
     l->service = memory_string(service->name);
     l->fd = address->socket.any.sa_family == AF_UNIX
                 ? listener_bind_unix(address, (mode_t)service->socket_mode, &l->lock, error)
@@ -167,6 +169,17 @@ static int open_address(struct listener_table *table, const struct config_servic
     return l->fd;
 }
 
+/* A worker of several listeners polls them and must not block in accept on one; a worker of one
+ * blocks, so that the kernel wakes exactly one, and polls where it finds the socket non-blocking.
+ */
+static void set_blocking(int fd, bool blocking)
+{
+    int flags = fcntl(fd, F_GETFL);
+    int wanted = blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK;
+    if (flags >= 0 && flags != wanted)
+        fcntl(fd, F_SETFL, wanted);
+}
+
 int listener_open_service(struct listener_table *table, const char *file,
                           const struct config_service *service, int *fds, struct error *error)
 {
@@ -182,17 +195,19 @@ int listener_open_service(struct listener_table *table, const char *file,
             fds[count++] = fd;
         }
     }
+    /* Before the first worker of this configuration; the way back is the sweep's. */
+    for (int i = 0; i < count && count > 1; i++)
+        set_blocking(fds[i], false);
     return count;
 }
 
-/* A worker of several listeners polls them and must not block in accept on one; a worker of one
- * blocks, so that the kernel wakes exactly one. */
-static void set_blocking(int fd, bool blocking)
+/* The path is ours for as long as we hold its lock. */
+static void apply_mode(struct listener *l, mode_t mode)
 {
-    int flags = fcntl(fd, F_GETFL);
-    int wanted = blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK;
-    if (flags >= 0 && flags != wanted)
-        fcntl(fd, F_SETFL, wanted);
+    const char *path = address_path(&l->address);
+    if (path && mode != l->mode && fchmodat(AT_FDCWD, path, mode, AT_SYMLINK_NOFOLLOW) < 0)
+        log_warning("cannot change the permissions of %s: %s", path, strerror(errno));
+    l->mode = mode;
 }
 
 static void mark_service(struct listener_table *table, const struct config_service *service)
@@ -208,6 +223,7 @@ static void mark_service(struct listener_table *table, const struct config_servi
             l->wanted = true;
             listen(l->fd, (int)service->backlog);
             set_blocking(l->fd, sockets == 1);
+            apply_mode(l, (mode_t)service->socket_mode);
         }
 }
 

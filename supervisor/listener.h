@@ -18,6 +18,7 @@ struct listener {
     char *service;          /* who asked first; part of the key for port 0 */
     int fd;
     struct lockfile lock; /* of a Unix socket in the file system: ours while it is held */
+    mode_t mode;          /* of a Unix socket in the file system */
     bool wanted;          /* by the sweep in progress */
 };
 
@@ -33,7 +34,7 @@ int listener_open_service(struct listener_table *table, const char *file,
                           const struct config_service *service, int *fds, struct error *error);
 
 /* Close every socket that no service of CONFIG wants (NULL: all), remove their files, and give the
- * others their configured backlog and blocking mode. */
+ * others their configured backlog, permissions and blocking mode. */
 void listener_sweep(struct listener_table *table, const struct config *config);
 
 /* Bind a Unix socket with the permissions MODE. A path in the file system is locked with a file

@@ -100,7 +100,7 @@ static int spawn(const struct pool_process_plan *plan, int channel, int snapshot
     char name[] = "preforkd-pool";
     char *const arguments[] = {name, plan->service->name, generation, listeners, NULL};
     int descriptors[CHANNEL_FD_LISTENERS + CHANNEL_LISTENERS_MAX] = {
-        plan->null, plan->null, STDERR_FILENO, channel, snapshot, board};
+        plan->null, plan->null, plan->log, channel, snapshot, board};
     snprintf(generation, sizeof generation, "%u", plan->generation);
     snprintf(listeners, sizeof listeners, "%d", plan->listener_count);
     memcpy(descriptors + CHANNEL_FD_LISTENERS, plan->listeners,

@@ -53,6 +53,7 @@ struct pool_process_plan {
     int listener_count;
     int program; /* preforkd-pool, O_PATH */
     int null;    /* /dev/null */
+    int log;     /* its descriptor 2 */
 };
 
 /* Fork and execute it. NULL with ERROR where that is not possible. */

@@ -5,10 +5,9 @@
 #include "supervisor/reload.h"
 
 #include "lib/clock.h"
+#include "lib/fds.h"
 #include "lib/log_sink.h"
 #include "supervisor/services.h"
-
-#include <unistd.h>
 
 static void begin(struct supervisor *s);
 
@@ -35,6 +34,7 @@ static void log_done(const struct supervisor *s)
 static void conclude(struct supervisor *s, const char *problem)
 {
     reload_plan_release(&s->reload.plan);
+    fds_close(&s->reload.log);
     s->reload.next = NULL;
     s->reload.state = RELOAD_IDLE;
     control_answer_waiting(&s->control, CONTROL_WAIT_RELOAD, problem);
@@ -60,7 +60,7 @@ static void roll_back(struct supervisor *s, const char *problem)
     for (size_t i = s->service_count; i-- > 0;) {
         struct service *service = s->services[i];
         if (service->reloading && service->coming) {
-            pool_process_stop(service->coming, now);
+            pool_process_drain(service->coming, now); /* it may have accepted clients already */
             service->coming = NULL;
         }
         service->reloading = false;
@@ -76,21 +76,21 @@ static void roll_back(struct supervisor *s, const char *problem)
     conclude(s, problem);
 }
 
-static void use_log_settings(const struct supervisor *s, const struct config *before)
+/* The log of the new configuration, where it is another one: its pools start with it already. */
+static int open_log(struct supervisor *s, struct error *error)
 {
-    struct error error;
+    const char *before = s->config->log.file, *after = s->reload.next->log.file;
+    if (!after || (before && strcmp(before, after) == 0))
+        return 0;
+    s->reload.log = log_sink_open_file(after, error);
+    return s->reload.log < 0 ? -1 : 0;
+}
+
+static void use_log_settings(struct supervisor *s)
+{
     log_configure((enum log_level)s->config->log.level, (enum log_format)s->config->log.format);
-    const char *old = before->log.file ? before->log.file : "";
-    const char *new = s->config->log.file ? s->config->log.file : "";
-    if (strcmp(old, new) == 0 || *new == '\0')
-        return;
-    int fd = log_sink_open_file(new, &error);
-    if (fd < 0) {
-        log_error("%s", error.text);
-        return;
-    }
-    log_sink_switch(fd);
-    close(fd);
+    if (s->reload.log >= 0)
+        log_sink_switch(s->reload.log);
 }
 
 /* From here on the new configuration is the one in force. */
@@ -114,7 +114,7 @@ static void commit(struct supervisor *s)
             service_promote(service, now);
     }
     listener_sweep(&s->listeners, s->config);
-    use_log_settings(s, before);
+    use_log_settings(s);
     config_release(before);
     log_done(s);
     conclude(s, NULL);
@@ -147,7 +147,7 @@ void reload_abandon(struct supervisor *s)
 static int start_next_pool(struct supervisor *s, struct service *service, struct error *error)
 {
     if (service->coming) {
-        pool_process_stop(service->coming, clock_now_ms());
+        pool_process_drain(service->coming, clock_now_ms());
         service->coming = NULL;
     }
     if (services_start_pool(s, service, s->reload.next, next_of(&s->reload, service), error) < 0)
@@ -161,6 +161,8 @@ static int prepare(struct supervisor *s, struct error *error)
 {
     const struct config *next = s->reload.next;
     int fds[CHANNEL_LISTENERS_MAX];
+    if (services_check_limits(next, error) < 0 || open_log(s, error) < 0)
+        return -1;
     for (size_t i = 0; i < next->service_count; i++)
         if (listener_open_service(&s->listeners, next->file, &next->services[i], fds, error) < 0)
             return -1;

@@ -25,6 +25,7 @@ struct reload {
     bool again;          /* another request came meanwhile */
     struct config *next; /* while PREPARING */
     struct reload_plan plan;
+    int log; /* the log file of next, where it is another one; -1: it is not */
     int64_t began_ms;
 };
 

@@ -43,6 +43,10 @@ static int refuse_fixed(const struct config *now, const struct config *next, str
             return error_set(error, EXIT_CODE_CONFIG,
                              "%s: %s cannot change while preforkd runs (it is \"%s\"); restart it",
                              next->file, fixed[i].key, fixed[i].before ? fixed[i].before : "");
+    if (now->log.file && !next->log.file)
+        return error_set(error, EXIT_CODE_CONFIG,
+                         "%s: log.file cannot be taken away while preforkd runs; restart it",
+                         next->file);
     return 0;
 }
 

@@ -7,11 +7,13 @@
 #include "lib/channel.h"
 #include "lib/clock.h"
 #include "lib/dice.h"
+#include "lib/fds.h"
 #include "lib/memory.h"
 #include "lib/quantity.h"
 #include "lib/signals.h"
 
 #include <inttypes.h>
+#include <unistd.h>
 
 static int64_t earlier(int64_t a, int64_t b)
 {
@@ -188,12 +190,14 @@ int services_start_pool(struct supervisor *s, struct service *service, const str
                         const struct config_service *config, struct error *error)
 {
     int fds[CHANNEL_LISTENERS_MAX];
-    struct pool_process_plan plan = {.config = from,
-                                     .service = config,
-                                     .generation = ++service->generation,
-                                     .listeners = fds,
-                                     .program = s->program,
-                                     .null = s->null};
+    struct pool_process_plan plan = {
+        .config = from,
+        .service = config,
+        .generation = ++service->generation,
+        .listeners = fds,
+        .program = s->program,
+        .null = s->null,
+        .log = from == s->reload.next && s->reload.log >= 0 ? s->reload.log : STDERR_FILENO};
     plan.listener_count = listener_open_service(&s->listeners, from->file, config, fds, error);
     if (plan.listener_count < 0)
         return -1;
@@ -206,6 +210,26 @@ int services_start_pool(struct supervisor *s, struct service *service, const str
     service->coming = pool;
     service->retry_ms = CLOCK_NEVER;
     return 0;
+}
+
+/* Descriptors of the supervisor besides those of services: standard ones, loop, signals, control,
+ * files, air. */
+#define DESCRIPTORS_SPARE (16 + CONTROL_CLIENTS_MAX)
+/* Of one service besides its sockets: pidfd and channel of two pools, and what a birth needs. */
+#define DESCRIPTORS_SERVICE 8
+
+int services_check_limits(const struct config *config, struct error *error)
+{
+    unsigned long ours = DESCRIPTORS_SPARE, pool = 0;
+    for (size_t i = 0; i < config->service_count; i++) {
+        const struct config_service *service = &config->services[i];
+        ours += DESCRIPTORS_SERVICE;
+        for (size_t k = 0; k < service->listen_count; k++)
+            ours += 2 * (unsigned long)service->listens[k].count; /* and its lock */
+        if (config_pool_descriptors(service) > pool)
+            pool = config_pool_descriptors(service);
+    }
+    return fds_raise_limit(ours > pool ? ours : pool, error);
 }
 
 static void start_due_pool(struct supervisor *s, struct service *service, int64_t now)

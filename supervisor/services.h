@@ -12,6 +12,9 @@ void services_add(struct supervisor *s, const struct config *config);
 
 struct service *services_find(const struct supervisor *s, const char *name);
 
+/* May we, and each pool, open as many files as CONFIG takes? 0, or -1 with ERROR. */
+int services_check_limits(const struct config *config, struct error *error);
+
 /* Start the coming pool of a service with the configuration FROM. 0, or -1 with ERROR. */
 int services_start_pool(struct supervisor *s, struct service *service, const struct config *from,
                         const struct config_service *config, struct error *error);

@@ -22,11 +22,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* Descriptors besides those of services: standard ones, loop, signals, control, files, air. */
-#define DESCRIPTORS_SPARE (16 + CONTROL_CLIENTS_MAX)
-/* Of one service besides its sockets: pidfd and channel of two pools, and what a birth needs. */
-#define DESCRIPTORS_SERVICE 8
-
 static int64_t earlier(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -159,17 +154,6 @@ static int init_log(const struct config *config, struct error *error)
     return 0;
 }
 
-static int init_limits(const struct config *config, struct error *error)
-{
-    unsigned long needed = DESCRIPTORS_SPARE;
-    for (size_t i = 0; i < config->service_count; i++) {
-        needed += DESCRIPTORS_SERVICE;
-        for (size_t k = 0; k < config->services[i].listen_count; k++)
-            needed += 2 * (unsigned long)config->services[i].listens[k].count; /* and its lock */
-    }
-    return fds_raise_limit(needed, error);
-}
-
 static int init_pid_file(struct supervisor *s, struct error *error)
 {
     s->pid_file = LOCKFILE_NONE;
@@ -234,11 +218,12 @@ int supervisor_init(struct supervisor *s, const struct options *options, struct 
                              .generation = 1,
                              .program = -1,
                              .null = -1,
+                             .reload = {.log = -1},
                              .signals = {.fd = -1},
                              .loop = {.epoll_fd = -1},
                              .pid_file = LOCKFILE_NONE,
                              .started_ms = clock_now_ms()};
-    if (init_limits(config, error) == 0 && init_loop(s, error) == 0 &&
+    if (services_check_limits(config, error) == 0 && init_loop(s, error) == 0 &&
         init_pid_file(s, error) == 0 &&
         control_init(&s->control, s, &s->loop, config->control, error) == 0 &&
         init_listeners(s, error) == 0 && init_log(config, error) == 0 &&

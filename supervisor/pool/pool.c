@@ -29,9 +29,6 @@
 #define STORE(field, value) atomic_store_explicit(&(field), (value), memory_order_relaxed)
 #define ADD(field, value)   atomic_fetch_add_explicit(&(field), (value), memory_order_relaxed)
 
-/* Descriptors besides one per worker: the standard ones, channel, loop, listeners, some air. */
-#define DESCRIPTORS_SPARE (32 + CHANNEL_LISTENERS_MAX)
-
 static int64_t earlier(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -305,8 +302,7 @@ static int init_scoreboard(struct pool *pool, struct error *error)
         return error_set_errno(error, EXIT_CODE_OS, "cannot map the scoreboard");
     pool->plan.scoreboard->header.magic = SCOREBOARD_MAGIC;
     pool->plan.scoreboard->header.slot_count = slots;
-    return fds_raise_limit((unsigned long)config_start_workers(pool->service) + DESCRIPTORS_SPARE,
-                           error);
+    return fds_raise_limit(config_pool_descriptors(pool->service), error);
 }
 
 static int init_loop(struct pool *pool, struct error *error)
