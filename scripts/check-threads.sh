@@ -1,0 +1,26 @@
+#!/bin/sh
+# Concurrency is by processes: no program starts a thread, no file could. Looks at the programs that
+# check-warnings.sh has built.
+set -u
+bad=0
+
+for header in pthread.h threads.h; do
+    if grep -rn --include='*.[ch]' "include.*<$header>" lib include server client supervisor tests; then
+        bad=1
+    fi
+done
+found=0
+for program in build/lint-*/preforkd build/lint-*/preforkd-pool build/lint-*/preforkctl \
+    build/lint-*/preforkc; do
+    [ -x "$program" ] || continue
+    found=1
+    for symbol in $(nm -u "$program" | grep -oE '\b(pthread_create|thrd_create|clone3?)\b'); do
+        echo "$program: calls $symbol"
+        bad=1
+    done
+done
+if [ $found -eq 0 ]; then
+    echo "there are no programs; run scripts/check-warnings.sh first"
+    bad=1
+fi
+exit $bad
