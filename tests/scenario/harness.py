@@ -466,6 +466,13 @@ class Daemon:
             self.process = Adopted(status["pid"])
         return done
 
+    def wait_control(self):
+        """Until the control socket answers, which is before the services are ready."""
+        def answers():
+            with contextlib.suppress(OSError):
+                return self.status()
+        wait_until(answers, "the control socket answers")
+
     def wait_running(self):
         def ready():
             if self.process and self.process.poll() is not None:

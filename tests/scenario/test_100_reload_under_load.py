@@ -74,8 +74,7 @@ def scenario_invalid_reloads_under_load(t):
             lambda d: d.services.update(more={"handler": "echo", "listen": f"tcp://127.0.0.1:{taken}"}))
 
 
-@mark(alone=True, known_defect="a refused reload kills the new pools that were ready and had accepted "
-                               "connections already, instead of draining them")
+@mark(alone=True)
 def scenario_reloads_with_a_pool_that_fails_under_load(t):
     """One service's new pool is ready and serves, then another's fails."""
     refused_reloads(t, lambda d: d.add("greet", listen="tcp://127.0.0.1:0",

@@ -222,6 +222,21 @@ def scenario_stop_during_hold_off(t):
     d.stop()
 
 
+@mark(known_defect="a graceful stop waits graceful_timeout and kill_timeout for a worker that never "
+                   "became ready; start_timeout does not count any more")
+def scenario_stop_while_a_worker_starts(t):
+    """A worker that is not ready holds no connection: a graceful stop does not give it
+    graceful_timeout to finish one."""
+    d = t.daemon(echo={"workers": 2, "graceful_timeout": "1h", "start_timeout": "2s"})
+    cause = t.path("cause")
+    d.start(env=t.shim("unready", SHIM_UNREADY=cause))
+    write(cause, "wait")
+    send_signal(d.workers()[0]["pid"], signal.SIGKILL)
+    wait_until(lambda: d.service()["workers"]["starting"] == 1, "one is starting")
+    d.kill(signal.SIGTERM)
+    d.wait_exit(0, limit=10)
+
+
 @mark(limit=60)
 def scenario_fork_fails(t):
     """fork() refused by the system: the same as a death before READY; those that live serve."""
@@ -277,7 +292,7 @@ def scenario_slow_start(t):
     """A worker that takes its time is waited for; queued clients are served afterwards."""
     write(t.path("cause"), "wait")
     d = t.daemon(echo={"workers": 1}).launch(env=t.shim("unready", SHIM_UNREADY=t.path("cause")))
-    wait_until(lambda: os.path.exists(d.control), "the control socket")
+    d.wait_control()
     wait_until(lambda: d.service()["workers"]["starting"] == 1, "a worker starts")
     equal((d.status()["state"], d.service()["state"]), ("starting", "starting"), "states")
     with Client(d.port) as client:
@@ -430,7 +445,7 @@ def scenario_supervisor_killed_during_start(t):
     """Nothing outlives it, even before READY."""
     write(t.path("cause"), "wait")
     d = t.daemon(echo={"workers": 1}).launch(env=t.shim("unready", SHIM_UNREADY=t.path("cause")))
-    wait_until(lambda: os.path.exists(d.control), "the control socket")
+    d.wait_control()
     wait_until(lambda: d.service()["workers"]["starting"] == 1, "a worker starts")
     d.killed()
     os.unlink(t.path("cause"))

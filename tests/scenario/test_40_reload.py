@@ -176,8 +176,6 @@ def scenario_addresses_change(t):
                     equal(client.ask(b"x"), b"x", f"echo on {port}")
 
 
-@mark(known_defect="workers that were started while the listeners still blocked can all get stuck "
-                   "in accept on one of two addresses; the other is not served")
 def scenario_new_second_address_is_served_by_every_worker(t):
     """From one address to two, with a client that comes while the reload is under way."""
     write(t.path("cause"), "wait")
@@ -210,7 +208,6 @@ def scenario_new_second_address_is_served_by_every_worker(t):
         equal(client.ask(b"x"), b"x", "echo on the new address")
 
 
-@mark(known_defect="a changed socket_mode is accepted by a reload and has no effect")
 def scenario_socket_mode_changes(t):
     path = t.path("echo.sock")
     d = t.daemon(echo={"workers": 1, "listen": f"unix://{path}", "socket_mode": "0600"}).start()
@@ -390,7 +387,7 @@ def scenario_reload_during_the_start(t):
     """It is done when the start is."""
     write(t.path("cause"), "wait")
     d = t.daemon(echo={"workers": 1}).launch(env=t.shim("unready", SHIM_UNREADY=t.path("cause")))
-    wait_until(lambda: os.path.exists(d.control), "the control socket")
+    d.wait_control()
     wait_until(lambda: d.service()["workers"]["starting"] == 1, "a worker starts")
     d.change("echo", workers=3)
     d.write()
@@ -430,6 +427,7 @@ def scenario_stop_during_a_reload(t):
         answer = json.loads(client.recv_all())
         equal(answer["ok"], False, "answer")
         matches("stopping", answer["error"], "reason")
+    os.unlink(cause)
     d.wait_exit(0)
 
 
@@ -496,8 +494,6 @@ def client_of_a_coming_pool(t):
     return d, holder, client
 
 
-@mark(known_defect="a refused reload kills the new pools that were ready and had accepted "
-                   "connections already, instead of draining them")
 def scenario_connection_of_a_coming_pool_survives_a_refused_reload(t):
     d, holder, client = client_of_a_coming_pool(t)
     d.expect("reload failed, nothing changed")
@@ -514,8 +510,6 @@ def scenario_connection_of_a_coming_pool_survives_a_refused_reload(t):
     holder.close()
 
 
-@mark(known_defect="a graceful stop during a reload kills the new pools at once, with the connections "
-                   "they have accepted already")
 def scenario_connection_of_a_coming_pool_survives_a_graceful_stop(t):
     d, holder, client = client_of_a_coming_pool(t)
     d.expect("preforkd is stopping")
@@ -645,8 +639,6 @@ def scenario_reopen_into_a_folder_that_is_gone(t):
     d.wait_log(msg="connection", peer=client.peer)
 
 
-@mark(known_defect="pools that a reload starts inherit the log file of before: only the supervisor "
-                   "writes to the new log.file", limit=30)
 def scenario_log_settings_change_by_reload(t):
     d = t.daemon(echo={"workers": 1}).start()
     d.log_options = {"file": t.path("other.log"), "format": "json", "level": "debug"}

@@ -169,8 +169,6 @@ def scenario_few_open_files_allowed(t):
     check(started and refused, f"{started} started, {refused} refused")
 
 
-@mark(known_defect="a limit of open files that suffices for the supervisor and not for a pool is told "
-                   "in four log lines and exit code 69, not in one line and 71")
 def scenario_too_few_open_files_for_the_pool(t):
     d = t.daemon(echo={"workers": 2})
     d.expect("open files are needed")
