@@ -36,9 +36,10 @@ enum channel_fd {
     MESSAGE(SET_WORKERS) /* value: from now on that many workers */                                \
     MESSAGE(REOPEN)      /* with a descriptor: the log from now on */                              \
     /* pool to supervisor */                                                                       \
-    MESSAGE(READY)  /* serving; value: workers ready, limit: workers wanted */                     \
-    MESSAGE(HEALTH) /* value, limit as above; text: why fewer are ready, "" when well again */     \
-    MESSAGE(FAILED) /* it cannot be started; text: why. The pool ends after it */
+    MESSAGE(READY)    /* serving; value: workers ready, limit: workers wanted */                   \
+    MESSAGE(HEALTH)   /* value, limit as above; text: why fewer are ready, "" when well again */   \
+    MESSAGE(REOPENED) /* every worker writes to the log of the last REOPEN */                      \
+    MESSAGE(FAILED)   /* it cannot be started; text: why. The pool ends after it */
 
 enum channel_type {
     CHANNEL_NONE,

@@ -7,7 +7,10 @@
  *
  *     scoreboard slot   the worker writes its half (scoreboard.h)
  *     notify            an eventfd the worker adds 1 to when it became READY
+ *     log_mailbox       a socket whose queue holds one packet with the present log, once that has
+ *                       changed
  *     WORKER_DRAIN      signal: leave after the connection in hand
+ *     WORKER_REOPEN     signal: take the log out of the mailbox (a copy; it is for all workers)
  *     WORKER_CUT        signal with a value (worker_cut_value): end that one connection
  *     exit status       enum worker_exit
  */
@@ -19,8 +22,9 @@
 
 #include <signal.h>
 
-#define WORKER_DRAIN SIGTERM
-#define WORKER_CUT   SIGUSR1
+#define WORKER_DRAIN  SIGTERM
+#define WORKER_CUT    SIGUSR1
+#define WORKER_REOPEN SIGUSR2
 
 enum worker_exit {
     WORKER_EXIT_LEFT = 0,    /* as asked, or after max_connections_per_worker */
@@ -60,6 +64,7 @@ struct worker_plan {
     int listener_count;
     int dead_fd; /* put in place of the listeners on drain: neither accepts nor blocks */
     int notify_fd;
+    int log_mailbox_fd;
     int keep_below; /* close every descriptor from this number on */
     struct scoreboard *scoreboard;
     pid_t pool_pid;

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -69,7 +70,9 @@ int fds_send(int socket, const void *packet, size_t length, int pass)
     return sent == (ssize_t)length ? 0 : -1;
 }
 
-int fds_receive(int socket, void *packet, size_t length, int *passed)
+/* recvmsg() without waiting; *PASSED is the descriptor that came along, or -1, *CUT is set where
+ * more came than there was room for. */
+static ssize_t receive(int socket, void *packet, size_t length, int flags, int *passed, bool *cut)
 {
     struct iovec part = {.iov_base = packet, .iov_len = length};
     union control control = {0};
@@ -78,14 +81,40 @@ int fds_receive(int socket, void *packet, size_t length, int *passed)
                              .msg_control = control.room,
                              .msg_controllen = sizeof control.room};
     *passed = -1;
-    ssize_t got = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    ssize_t got = recvmsg(socket, &message, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (got <= 0)
-        return (int)got;
+        return got;
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
         header->cmsg_len == CMSG_LEN(sizeof *passed))
         memcpy(passed, CMSG_DATA(header), sizeof *passed);
-    if (got == (ssize_t)length && !(message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+    *cut = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
+    return got;
+}
+
+int fds_peek(int socket)
+{
+    char ignored;
+    int passed;
+    bool cut;
+    receive(socket, &ignored, sizeof ignored, MSG_PEEK, &passed, &cut);
+    return passed;
+}
+
+void fds_discard(int socket)
+{
+    char ignored;
+    while (recv(socket, &ignored, sizeof ignored, MSG_DONTWAIT) > 0)
+        ;
+}
+
+int fds_receive(int socket, void *packet, size_t length, int *passed)
+{
+    bool cut = false;
+    ssize_t got = receive(socket, packet, length, 0, passed, &cut);
+    if (got <= 0)
+        return (int)got;
+    if (got == (ssize_t)length && !cut)
         return 1;
     fds_close(passed);
     errno = EBADMSG;

@@ -23,6 +23,14 @@ void fds_close(int *fd);
  * 0, or -1 and errno. PASS stays the caller's. */
 int fds_send(int socket, const void *packet, size_t length, int pass);
 
+/* A copy of the descriptor that came with the first packet in SOCKET's queue, which stays there for
+ * others (recvmsg(2), MSG_PEEK); close-on-exec, the caller's. -1 where there is none.
+ * Async-signal-safe. */
+int fds_peek(int socket);
+
+/* Take everything out of SOCKET's queue. */
+void fds_discard(int socket);
+
 /* Receive one packet of exactly LENGTH bytes without waiting. *PASSED is the descriptor that came
  * along (close-on-exec, the caller's) or -1. Returns 1, 0 at end of file, -1 and errno (EAGAIN:
  * nothing there; EBADMSG: not such a packet, it was discarded). */

@@ -23,7 +23,7 @@ void log_sink_adopt(void);
  * descriptor, close-on-exec, or -1 with ERROR. */
 int log_sink_open_file(const char *path, struct error *error);
 
-/* Make FD the descriptor 2 from now on; FD itself stays the caller's. */
+/* Make FD the descriptor 2 from now on; FD itself stays the caller's. Async-signal-safe. */
 void log_sink_switch(int fd);
 
 /* Write one line, newline included, at most PIPE_BUF bytes so that lines of several processes do

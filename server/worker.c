@@ -11,6 +11,7 @@
  *                   when the pool dies (PR_SET_PDEATHSIG), and then starts the clock of
  *                   graceful_timeout, which otherwise is the pool's affair
  *     WORKER_CUT    ends the connection in hand, if it is the one that is meant
+ *     WORKER_REOPEN puts the new log in the place of descriptor 2
  *     SIGALRM       graceful_timeout is over and there is no pool to say so
  */
 #include "include/worker.h"
@@ -18,6 +19,7 @@
 #include "lib/clock.h"
 #include "lib/fds.h"
 #include "lib/log.h"
+#include "lib/log_sink.h"
 #include "lib/signals.h"
 #include "server/accept.h"
 #include "server/connection.h"
@@ -84,6 +86,18 @@ static void on_cut(int number, siginfo_t *info, void *context)
         connection_cut(&self.connection, (enum worker_end)(value >> 24));
 }
 
+static void on_reopen(int number)
+{
+    int saved = errno;
+    (void)number;
+    int log = fds_peek(self.plan->log_mailbox_fd);
+    if (log >= 0) {
+        log_sink_switch(log);
+        close(log);
+    }
+    errno = saved;
+}
+
 static void on_alarm(int number)
 {
     (void)number;
@@ -96,13 +110,16 @@ static void install_signal_handlers(void)
 {
     struct sigaction drain = {.sa_handler = on_drain, .sa_flags = SA_RESTART};
     struct sigaction cut = {.sa_sigaction = on_cut, .sa_flags = SA_RESTART | SA_SIGINFO};
+    struct sigaction reopen = {.sa_handler = on_reopen, .sa_flags = SA_RESTART};
     struct sigaction ring = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
     /* One at a time: no handler interrupts another. */
     sigfillset(&drain.sa_mask);
     sigfillset(&cut.sa_mask);
+    sigfillset(&reopen.sa_mask);
     sigfillset(&ring.sa_mask);
     sigaction(WORKER_DRAIN, &drain, NULL);
     sigaction(WORKER_CUT, &cut, NULL);
+    sigaction(WORKER_REOPEN, &reopen, NULL);
     sigaction(SIGALRM, &ring, NULL);
     signal(SIGTTOU, SIG_IGN); /* a terminal that stops background jobs shall not stop the log */
 }

@@ -60,10 +60,12 @@ static void run_reopen_logs(struct supervisor *s, struct control_client *client,
 {
     struct error error;
     (void)arguments;
-    if (supervisor_reopen_logs(s, &error) < 0)
+    if (supervisor_reopen_logs(s, &error) < 0) {
         control_refuse(client, error.text);
-    else
-        control_answer(client, NULL);
+        return;
+    }
+    control_wait(client, CONTROL_WAIT_REOPEN);
+    services_check_reopened(s);
 }
 
 static void run_scale(struct supervisor *s, struct control_client *client,

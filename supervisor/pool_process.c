@@ -45,6 +45,10 @@ static void hear(struct pool_process *pool, const struct channel_message *messag
         snprintf(pool->trouble, sizeof pool->trouble, "%s", message->text);
         pool->events->health(pool->owner, pool);
         break;
+    case CHANNEL_REOPENED:
+        pool->reopening = false;
+        pool->events->reopened(pool->owner);
+        break;
     case CHANNEL_FAILED:
         snprintf(pool->trouble, sizeof pool->trouble, "%s", message->text);
         break;
@@ -185,11 +189,15 @@ struct pool_process *pool_process_start(const struct pool_process_plan *plan, st
     return NULL;
 }
 
-void pool_process_tell(struct pool_process *pool, enum channel_type type, uint32_t value, int pass)
+int pool_process_tell(struct pool_process *pool, enum channel_type type, uint32_t value, int pass)
 {
-    if (pool->channel.fd >= 0 && channel_send(pool->channel.fd, type, value, 0, NULL, pass) < 0)
-        log_warning("pool %d of %s does not take messages: %s", (int)pool->child.pid, pool->name,
-                    strerror(errno));
+    if (pool->channel.fd < 0)
+        return -1;
+    if (channel_send(pool->channel.fd, type, value, 0, NULL, pass) == 0)
+        return 0;
+    log_warning("pool %d of %s does not take messages: %s", (int)pool->child.pid, pool->name,
+                strerror(errno));
+    return -1;
 }
 
 void pool_process_drain(struct pool_process *pool, int64_t now_ms)

@@ -21,6 +21,7 @@ struct pool_process;
 struct pool_process_events {
     void (*ready)(void *owner, struct pool_process *pool);
     void (*health)(void *owner, struct pool_process *pool);
+    void (*reopened)(void *owner);
     void (*ended)(void *owner, struct pool_process *pool, const struct child_end *end);
 };
 
@@ -41,6 +42,7 @@ struct pool_process {
     int64_t kill_at_ms;           /* a pool that was told to leave is killed then */
     int64_t graceful_ms, kill_ms; /* graceful_timeout and kill_timeout it runs with */
     bool ready, draining, killed, degraded;
+    bool reopening;    /* was told REOPEN, has not said REOPENED */
     char trouble[512]; /* the last it said of itself */
 };
 
@@ -67,8 +69,8 @@ void pool_process_drain(struct pool_process *pool, int64_t now_ms);
 /* Ask it to leave now; it is killed where it does not. */
 void pool_process_stop(struct pool_process *pool, int64_t now_ms);
 
-/* Tell it something that needs no answer. */
-void pool_process_tell(struct pool_process *pool, enum channel_type type, uint32_t value, int pass);
+/* Tell it something. 0, or -1 where it does not take messages (logged). */
+int pool_process_tell(struct pool_process *pool, enum channel_type type, uint32_t value, int pass);
 
 /* Kill it if one of its deadlines has passed. Returns the next one, CLOCK_NEVER for none. */
 int64_t pool_process_check(struct pool_process *pool, int64_t now_ms);

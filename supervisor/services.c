@@ -151,6 +151,7 @@ static void on_pool_ended(void *owner, struct pool_process *pool, const struct c
     else if (hopeless)
         first_start_failed(s, service, EXIT_CODE_UNAVAILABLE, service->trouble);
     pool_process_free(pool);
+    services_check_reopened(s);
 }
 
 static void log_ready(const struct pool_process *pool)
@@ -184,7 +185,21 @@ static void on_pool_health(void *owner, struct pool_process *pool)
         snprintf(pool->service->trouble, sizeof pool->service->trouble, "%s", pool->trouble);
 }
 
-static const struct pool_process_events EVENTS = {on_pool_ready, on_pool_health, on_pool_ended};
+void services_check_reopened(struct supervisor *s)
+{
+    for (size_t i = 0; i < s->pool_count; i++)
+        if (s->pools[i]->reopening)
+            return;
+    control_answer_waiting(&s->control, CONTROL_WAIT_REOPEN, NULL);
+}
+
+static void on_pool_reopened(void *owner)
+{
+    services_check_reopened(owner);
+}
+
+static const struct pool_process_events EVENTS = {on_pool_ready, on_pool_health, on_pool_reopened,
+                                                  on_pool_ended};
 
 int services_start_pool(struct supervisor *s, struct service *service, const struct config *from,
                         const struct config_service *config, struct error *error)

@@ -25,6 +25,9 @@ void services_drop(struct supervisor *s, struct service *service);
 /* Start what is due, kill what is overdue. Returns when to call again. */
 int64_t services_check(struct supervisor *s, int64_t now_ms);
 
+/* Answer who waits for the logs to be reopened, where every pool has done it. */
+void services_check_reopened(struct supervisor *s);
+
 /* Change the workers of one service (NULL: of every fixed pool) to VALUE, or by it. Returns how
  * many services changed; ERROR says why one did not. */
 int services_scale(struct supervisor *s, const char *name, int64_t value, bool relative,

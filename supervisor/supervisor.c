@@ -86,8 +86,7 @@ int supervisor_reopen_logs(struct supervisor *s, struct error *error)
         return -1;
     log_sink_switch(fd);
     for (size_t i = 0; i < s->pool_count; i++)
-        if (!s->pools[i]->draining)
-            pool_process_tell(s->pools[i], CHANNEL_REOPEN, 0, fd);
+        s->pools[i]->reopening = pool_process_tell(s->pools[i], CHANNEL_REOPEN, 0, fd) == 0;
     close(fd);
     log_info("log file reopened");
     return 0;

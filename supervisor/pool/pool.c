@@ -199,14 +199,18 @@ static void set_target(struct pool *pool, int64_t target)
     STORE(pool->plan.scoreboard->header.target, (uint32_t)target);
 }
 
-/* Workers hold descriptor 2 themselves: they leave after their connection, and those that take
- * their place inherit the new one. */
+/* Workers hold a descriptor 2 of their own. One packet with the new one lies in a socket that all
+ * of them have inherited; each takes a copy when the signal tells it to, before it writes again. */
 static void reopen_log(struct pool *pool, int fd)
 {
     if (fd < 0)
         return;
     log_sink_switch(fd);
-    worker_table_drain(&pool->table, INT64_MAX);
+    fds_discard(pool->plan.log_mailbox_fd);
+    if (fds_send(pool->log_mailbox, "", 1, fd) < 0)
+        log_warning("cannot pass the new log to the workers: %s", strerror(errno));
+    worker_table_signal_all(&pool->table, WORKER_REOPEN);
+    tell(pool, CHANNEL_REOPENED, NULL);
 }
 
 /* Listening. */
@@ -277,14 +281,19 @@ static int arrange_descriptors(struct pool *pool, int listeners, struct error *e
     int channel = fcntl(CHANNEL_FD_CHANNEL, F_DUPFD_CLOEXEC, keep_below);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     int notify = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (channel < 0 || null < 0 || notify < 0)
+    int mailbox[2] = {-1, -1};
+    if (channel < 0 || null < 0 || notify < 0 ||
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, mailbox) < 0)
         return error_set_errno(error, EXIT_CODE_OS, "cannot open descriptors");
     pool->channel.fd = channel;
     pool->plan.dead_fd = dup3(null, CHANNEL_FD_CHANNEL, O_CLOEXEC);
     pool->plan.notify_fd = dup3(notify, CHANNEL_FD_CONFIG, O_CLOEXEC);
-    dup3(null, CHANNEL_FD_SCOREBOARD, O_CLOEXEC);
+    pool->plan.log_mailbox_fd = dup3(mailbox[0], CHANNEL_FD_SCOREBOARD, O_CLOEXEC);
+    pool->log_mailbox = fcntl(mailbox[1], F_DUPFD_CLOEXEC, keep_below);
     fds_close(&null);
     fds_close(&notify);
+    fds_close(&mailbox[0]);
+    fds_close(&mailbox[1]);
     for (int i = 0; i < listeners; i++)
         pool->listeners[i] = CHANNEL_FD_LISTENERS + i;
     pool->plan.listeners = pool->listeners;

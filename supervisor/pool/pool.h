@@ -22,6 +22,7 @@ struct pool {
     struct loop loop;
     struct loop_source channel; /* to the supervisor; fd -1 once it is gone */
     struct loop_source signals;
+    int log_mailbox;           /* our end; the workers' is plan.log_mailbox_fd */
     struct loop_source notify; /* workers say READY */
     int64_t check_at_ms;       /* next look at the deadlines */
     int64_t graceful_end_ms;   /* of the drain; CLOCK_NEVER while there is none */

@@ -167,12 +167,17 @@ void worker_table_drain(struct worker_table *table, int64_t count)
     drain_those(table, drain_those(table, count, false), true);
 }
 
+void worker_table_signal_all(struct worker_table *table, int signal)
+{
+    for (uint32_t slot = 0; slot < table->slots; slot++)
+        child_signal(&table->entries[slot].child, signal);
+}
+
 void worker_table_kill_all(struct worker_table *table)
 {
-    for (uint32_t slot = 0; slot < table->slots; slot++) {
+    for (uint32_t slot = 0; slot < table->slots; slot++)
         table->entries[slot].killed = true;
-        child_signal(&table->entries[slot].child, SIGKILL);
-    }
+    worker_table_signal_all(table, SIGKILL);
 }
 
 static void carry_out(struct worker_entry *entry, const struct scoreboard_view *view,

@@ -48,6 +48,9 @@ void worker_table_notice_ready(struct worker_table *table);
 /* Tell COUNT workers to leave, idle ones first. Already leaving ones are not counted. */
 void worker_table_drain(struct worker_table *table, int64_t count);
 
+/* Send SIGNAL to all. */
+void worker_table_signal_all(struct worker_table *table, int signal);
+
 /* SIGKILL to all. */
 void worker_table_kill_all(struct worker_table *table);
 
