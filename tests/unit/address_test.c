@@ -36,24 +36,22 @@ static const struct address *parsed(const char *text)
     return &found[0];
 }
 
-/* TEXT is refused, and each of the words that follow is in what is said about it. */
-static void expect_refused(const char *text, ...)
+/* TEXT is refused, and each of WORDS, NULL behind the last, is in what is said about it. */
+static void refuse(const char *text, const char *const *words)
 {
-    va_list words;
-    const char *word;
     struct error checked = {0};
     empty(NULL);
     if (address_parse(text, found, &error) != -1)
         fail_msg("\"%s\" was taken", text);
     assert_int_equal(error.code, EXIT_CODE_CONFIG);
-    va_start(words, text);
-    while ((word = va_arg(words, const char *)) != NULL)
-        if (!strstr(error.text, word))
-            fail_msg("\"%s\": no \"%s\" in: %s", text, word, error.text);
-    va_end(words);
+    for (; *words; words++)
+        if (!strstr(error.text, *words))
+            fail_msg("\"%s\": no \"%s\" in: %s", text, *words, error.text);
     assert_int_equal(address_check(text, &checked), -1);
     assert_string_equal(checked.text, error.text);
 }
+
+#define expect_refused(text, ...) refuse(text, (const char *const[]){__VA_ARGS__, NULL})
 
 static const char *round_trip(const char *text)
 {
@@ -168,79 +166,79 @@ static void longest_unix_names(void **state)
     assert_int_equal(parsed(text)->length, sizeof(struct sockaddr_un));
     assert_string_equal(round_trip(text), text);
     snprintf(text, sizeof text, "%s%0*d", path, (int)PATH_MAX_UNIX, 0);
-    expect_refused(text, "too long", "108 of 107 bytes", NULL);
+    expect_refused(text, "too long", "108 of 107 bytes");
     snprintf(text, sizeof text, "unix:@%0*d", (int)PATH_MAX_UNIX + 1, 0);
-    expect_refused(text, "too long", NULL);
+    expect_refused(text, "too long");
 }
 
 static void wrong_unix_addresses(void **state)
 {
     (void)state;
-    expect_refused("unix:", "unix:///absolute/path", "unix:@name", NULL);
-    expect_refused("unix://", "unix:///absolute/path", NULL);
-    expect_refused("unix://run/x", "unix:///absolute/path", NULL);
-    expect_refused("unix:/run/x", "unix:///absolute/path", NULL);
-    expect_refused("unix:name", "unix:@name", NULL);
-    expect_refused("unix:@", "empty", NULL);
+    expect_refused("unix:", "unix:///absolute/path", "unix:@name");
+    expect_refused("unix://", "unix:///absolute/path");
+    expect_refused("unix://run/x", "unix:///absolute/path");
+    expect_refused("unix:/run/x", "unix:///absolute/path");
+    expect_refused("unix:name", "unix:@name");
+    expect_refused("unix:@", "empty");
 }
 
 static void wrong_ports(void **state)
 {
     (void)state;
-    expect_refused("tcp://127.0.0.1:70000", "70000", "out of range (0 to 65535)", NULL);
-    expect_refused("tcp://[::1]:65536", "65536", "out of range", NULL);
-    expect_refused("tcp://127.0.0.1:http", "\"http\" is not a number", NULL);
-    expect_refused("tcp://127.0.0.1:-1", "\"-1\" is not a number", NULL);
-    expect_refused("tcp://127.0.0.1:80x", "\"80x\" is not a number", NULL);
-    expect_refused("tcp://127.0.0.1: 80", "is not a number", NULL);
-    expect_refused("tcp://127.0.0.1:", "\"\" is not a number", NULL);
-    expect_refused("tcp://[::1]:", "is not a number", NULL);
-    expect_refused("tcp://*:99999999999999999999", "is not a number", NULL);
+    expect_refused("tcp://127.0.0.1:70000", "70000", "out of range (0 to 65535)");
+    expect_refused("tcp://[::1]:65536", "65536", "out of range");
+    expect_refused("tcp://127.0.0.1:http", "\"http\" is not a number");
+    expect_refused("tcp://127.0.0.1:-1", "\"-1\" is not a number");
+    expect_refused("tcp://127.0.0.1:80x", "\"80x\" is not a number");
+    expect_refused("tcp://127.0.0.1: 80", "is not a number");
+    expect_refused("tcp://127.0.0.1:", "\"\" is not a number");
+    expect_refused("tcp://[::1]:", "is not a number");
+    expect_refused("tcp://*:99999999999999999999", "is not a number");
 }
 
 static void wrong_hosts(void **state)
 {
     char text[400];
     (void)state;
-    expect_refused("tcp://127.0.0.1", "has no port", "tcp://HOST:PORT", NULL);
-    expect_refused("tcp://", "has no port", NULL);
-    expect_refused("tcp://:80", "has no host", "tcp://*:PORT", NULL);
-    expect_refused("tcp://[]:80", "has no host", NULL);
+    expect_refused("tcp://127.0.0.1", "has no port", "tcp://HOST:PORT");
+    expect_refused("tcp://", "has no port");
+    expect_refused("tcp://:80", "has no host", "tcp://*:PORT");
+    expect_refused("tcp://[]:80", "has no host");
     snprintf(text, sizeof text, "tcp://%0300d:80", 0);
-    expect_refused(text, "has no host", NULL);
+    expect_refused(text, "has no host");
 }
 
 static void wrong_brackets(void **state)
 {
     (void)state;
-    expect_refused("tcp://::1:7000", "brackets", "tcp://[::1]:7000", NULL);
-    expect_refused("tcp://2001:db8::1:80", "tcp://[2001:db8::1]:80", NULL);
-    expect_refused("tcp://[::1]", "]:PORT", "tcp://[::1]:7000", NULL);
-    expect_refused("tcp://[::1:7000", "]:PORT", NULL);
-    expect_refused("tcp://[::1]7000", "]:PORT", NULL);
-    expect_refused("tcp://[127.0.0.1]:80", "\"127.0.0.1\" is not an IPv6 address", NULL);
-    expect_refused("tcp://[::g]:80", "\"::g\" is not an IPv6 address", NULL);
+    expect_refused("tcp://::1:7000", "brackets", "tcp://[::1]:7000");
+    expect_refused("tcp://2001:db8::1:80", "tcp://[2001:db8::1]:80");
+    expect_refused("tcp://[::1]", "]:PORT", "tcp://[::1]:7000");
+    expect_refused("tcp://[::1:7000", "]:PORT");
+    expect_refused("tcp://[::1]7000", "]:PORT");
+    expect_refused("tcp://[127.0.0.1]:80", "\"127.0.0.1\" is not an IPv6 address");
+    expect_refused("tcp://[::g]:80", "\"::g\" is not an IPv6 address");
 }
 
 static void schemes_of_later_versions(void **state)
 {
     (void)state;
-    expect_refused("seqpacket:///run/x", "seqpacket://", "not served by this version", NULL);
-    expect_refused("udp://127.0.0.1:53", "udp://", "not served by this version", NULL);
-    expect_refused("fd://web", "fd://", "not served by this version", NULL);
+    expect_refused("seqpacket:///run/x", "seqpacket://", "not served by this version");
+    expect_refused("udp://127.0.0.1:53", "udp://", "not served by this version");
+    expect_refused("fd://web", "fd://", "not served by this version");
 }
 
 static void wrong_schemes(void **state)
 {
     (void)state;
-    expect_refused("", "is not an address", "tcp://HOST:PORT", "unix:///path", NULL);
-    expect_refused("127.0.0.1:80", "is not an address", "tcp://HOST:PORT", NULL);
-    expect_refused("/run/x", "is not an address", "unix:///path", NULL);
-    expect_refused("http://127.0.0.1:80", "is not an address", NULL);
-    expect_refused("tpc://127.0.0.1:80", "did you mean \"tcp://\"?", NULL);
-    expect_refused("TCP://127.0.0.1:80", "is not an address", NULL);
-    expect_refused("unx:///run/x", "did you mean \"unix:///\"?", NULL);
-    expect_refused("a-scheme-that-is-longer-than-any-buffer-for-it://x", "is not an address", NULL);
+    expect_refused("", "is not an address", "tcp://HOST:PORT", "unix:///path");
+    expect_refused("127.0.0.1:80", "is not an address", "tcp://HOST:PORT");
+    expect_refused("/run/x", "is not an address", "unix:///path");
+    expect_refused("http://127.0.0.1:80", "is not an address");
+    expect_refused("tpc://127.0.0.1:80", "did you mean \"tcp://\"?");
+    expect_refused("TCP://127.0.0.1:80", "is not an address");
+    expect_refused("unx:///run/x", "did you mean \"unix:///\"?");
+    expect_refused("a-scheme-that-is-longer-than-any-buffer-for-it://x", "is not an address");
 }
 
 static const char *peer_of(const char *text)

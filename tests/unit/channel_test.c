@@ -132,7 +132,7 @@ static void closed_end_is_the_end(void **state)
     assert_int_equal(channel_receive(ends[1], &message, &passed), 1); /* last words first */
     assert_int_equal(channel_receive(ends[1], &message, &passed), 0);
     assert_int_equal(channel_send(ends[1], CHANNEL_DRAIN, 0, 0, NULL, -1), -1);
-    assert_int_equal(errno, EPIPE); /* and no signal */
+    assert_int_equal(errno, EPIPE);
 }
 
 static void reader_that_does_not_read_is_not_waited_for(void **state)

@@ -79,27 +79,26 @@ static const struct config *taken(const char *text)
     return config;
 }
 
-/* TEXT is refused with exactly these complaints, each "LINE: text", in any order. */
-static void expect_errors(const char *text, ...)
+/* TEXT is refused with exactly these complaints, each "LINE: text", in any order, NULL behind the
+ * last. */
+static void refuse(const char *text, const char *const *complaints)
 {
     size_t length = 0;
-    const char *complaint;
-    va_list complaints;
     if (load(text))
         fail_msg("taken: %s", text);
-    va_start(complaints, text);
-    while ((complaint = va_arg(complaints, const char *)) != NULL) {
+    for (; *complaints; complaints++) {
         struct buffer line = {0};
-        buffer_printf(&line, "%s:%s\n", in_folder("main.conf"), complaint);
+        buffer_printf(&line, "%s:%s\n", in_folder("main.conf"), *complaints);
         if (!strstr(buffer_text(&errors), buffer_text(&line)))
-            fail_msg("no \"%s\" in:\n%s", complaint, buffer_text(&errors));
+            fail_msg("no \"%s\" in:\n%s", *complaints, buffer_text(&errors));
         length += line.length;
         buffer_release(&line);
     }
-    va_end(complaints);
     if (errors.length != length)
         fail_msg("more than expected:\n%s", buffer_text(&errors));
 }
+
+#define expect_errors(text, ...) refuse(text, (const char *const[]){__VA_ARGS__, NULL})
 
 static void smallest_file(void **state)
 {
@@ -217,23 +216,21 @@ static void wrong_handlers(void **state)
     (void)state;
 #define WITH(handler) "services = { one = { listen = \"unix:@x\";\n" handler " }; };"
     expect_errors(WITH(""),
-                  "1: service \"one\" has no handler; add for example handler = \"echo\";", NULL);
-    expect_errors(WITH("handler = \"eco\";"), "2: unknown handler \"eco\" (did you mean \"echo\"?)",
-                  NULL);
+                  "1: service \"one\" has no handler; add for example handler = \"echo\";");
+    expect_errors(WITH("handler = \"eco\";"),
+                  "2: unknown handler \"eco\" (did you mean \"echo\"?)");
     expect_errors(WITH("handler = \"ftpd\";"),
-                  "2: unknown handler \"ftpd\"; known: echo, greet, upper, hello", NULL);
-    expect_errors(WITH("handler = \"\";"), "2: handler is empty", NULL);
-    expect_errors(WITH("handler = 7;"), "2: handler must be a string, not an integer", NULL);
-    expect_errors(WITH("handler = { };"), "2: handler has no type; write { type = \"echo\"; }",
-                  NULL);
-    expect_errors(WITH("handler = { type = 1; };"), "2: type must be a string, not an integer",
-                  NULL);
+                  "2: unknown handler \"ftpd\"; known: echo, greet, upper, hello");
+    expect_errors(WITH("handler = \"\";"), "2: handler is empty");
+    expect_errors(WITH("handler = 7;"), "2: handler must be a string, not an integer");
+    expect_errors(WITH("handler = { };"), "2: handler has no type; write { type = \"echo\"; }");
+    expect_errors(WITH("handler = { type = 1; };"), "2: type must be a string, not an integer");
     expect_errors(WITH("handler = { type = \"greet\";\nencodign = \"gbk\"; };"),
-                  "3: unknown option \"encodign\" (did you mean \"encoding\"?)", NULL);
+                  "3: unknown option \"encodign\" (did you mean \"encoding\"?)");
     expect_errors(WITH("handler = { type = \"echo\";\nencoding = \"gbk\"; };"),
-                  "3: unknown option \"encoding\"; known: type", NULL);
+                  "3: unknown option \"encoding\"; known: type");
     expect_errors(WITH("handler = { type = \"greet\";\nencoding = 936; };"),
-                  "3: encoding must be a string, not an integer", NULL);
+                  "3: encoding must be a string, not an integer");
 #undef WITH
 }
 
@@ -241,52 +238,44 @@ static void wrong_listens(void **state)
 {
     (void)state;
 #define WITH(listen) "services = { one = { handler = \"echo\";\n" listen " }; };"
-    expect_errors(WITH(""),
-                  "1: service \"one\" has no address; add for example listen = [ "
-                  "\"tcp://127.0.0.1:7000\" ];",
-                  NULL);
-    expect_errors(WITH("listen = [ ];"), "2: listen is empty; name at least one address", NULL);
-    expect_errors(WITH("listen = 7000;"), "2: listen must be an array of addresses, not an integer",
-                  NULL);
-    expect_errors(WITH("listen = [ 7000 ];"), "2: an address must be a string, not an integer",
-                  NULL);
+    expect_errors(WITH(""), "1: service \"one\" has no address; add for example listen = [ "
+                            "\"tcp://127.0.0.1:7000\" ];");
+    expect_errors(WITH("listen = [ ];"), "2: listen is empty; name at least one address");
+    expect_errors(WITH("listen = 7000;"),
+                  "2: listen must be an array of addresses, not an integer");
+    expect_errors(WITH("listen = [ 7000 ];"), "2: an address must be a string, not an integer");
     expect_errors(WITH("listen = ( \"unix:@x\",\n( ) );"),
-                  "3: an address must be a string, not a list", NULL);
+                  "3: an address must be a string, not a list");
     expect_errors(WITH("listen = [ \"unix:@x\",\n\"tcp://127.0.0.1:70000\" ];"),
-                  "3: port 70000 is out of range (0 to 65535)", NULL);
+                  "3: port 70000 is out of range (0 to 65535)");
 #undef WITH
 }
 
 static void unknown_keys_are_told_with_what_was_meant(void **state)
 {
     (void)state;
-    expect_errors("usr = \"x\";\n" ONE_SERVICE, "1: unknown key \"usr\" (did you mean \"user\"?)",
-                  NULL);
+    expect_errors("usr = \"x\";\n" ONE_SERVICE, "1: unknown key \"usr\" (did you mean \"user\"?)");
     expect_errors("service = 1;\n" ONE_SERVICE,
-                  "1: unknown key \"service\" (did you mean \"services\"?)", NULL);
+                  "1: unknown key \"service\" (did you mean \"services\"?)");
     expect_errors("colour = 1;\n" ONE_SERVICE,
                   "1: unknown key \"colour\"; known: user, allow_root, control, pid_file, log, "
-                  "services",
-                  NULL);
+                  "services");
     expect_errors("log = {\nlevle = \"info\"; };\n" ONE_SERVICE,
-                  "2: unknown key \"levle\" (did you mean \"level\"?)", NULL);
+                  "2: unknown key \"levle\" (did you mean \"level\"?)");
     expect_errors("services = { one = { listen = \"unix:@x\"; handler = \"echo\";\n"
                   "wokers = 8;\n\n idle_timeuot = 3; }; };",
                   "2: unknown key \"wokers\" (did you mean \"workers\"?)",
-                  "4: unknown key \"idle_timeuot\" (did you mean \"idle_timeout\"?)", NULL);
+                  "4: unknown key \"idle_timeuot\" (did you mean \"idle_timeout\"?)");
 }
 
 static void wrong_shapes(void **state)
 {
     (void)state;
-    expect_errors("", "1: there is no service; add services = { NAME = { … }; };", NULL);
-    expect_errors("# only a remark\n", "1: there is no service; add services = { NAME = { … }; };",
-                  NULL);
-    expect_errors("\nservices = { };", "2: there is no service in it", NULL);
-    expect_errors("services = 3;", "1: services must be a group { NAME = { … }; }, not an integer",
-                  NULL);
-    expect_errors("services = {\none = 3; };", "2: one must be a group { … }, not an integer",
-                  NULL);
+    expect_errors("", "1: there is no service; add services = { NAME = { … }; };");
+    expect_errors("# only a remark\n", "1: there is no service; add services = { NAME = { … }; };");
+    expect_errors("\nservices = { };", "2: there is no service in it");
+    expect_errors("services = 3;", "1: services must be a group { NAME = { … }; }, not an integer");
+    expect_errors("services = {\none = 3; };", "2: one must be a group { … }, not an integer");
 }
 
 static void every_error_of_a_file_in_one_run(void **state)
@@ -317,16 +306,15 @@ static void every_error_of_a_file_in_one_run(void **state)
                   "11: idle_timeout is not a duration; write seconds (60, 0.5) or \"250ms\", "
                   "\"60s\", \"5m\", \"2h\"",
                   "13: service \"two\" has no address; add for example listen = [ "
-                  "\"tcp://127.0.0.1:7000\" ];",
-                  NULL);
+                  "\"tcp://127.0.0.1:7000\" ];");
 }
 
 static void syntax_errors_have_a_line(void **state)
 {
     (void)state;
-    expect_errors("log = { };\nservices = {{\n", "2: syntax error", NULL);
-    expect_errors("\n\nuser = \"never closed;\n", "4: syntax error", NULL);
-    expect_errors("user = \"a\";\nuser = \"b\";\n", "2: duplicate setting name", NULL);
+    expect_errors("log = { };\nservices = {{\n", "2: syntax error");
+    expect_errors("\n\nuser = \"never closed;\n", "4: syntax error");
+    expect_errors("user = \"a\";\nuser = \"b\";\n", "2: duplicate setting name");
 }
 
 static void include_is_read_and_its_errors_name_it(void **state)
@@ -352,7 +340,7 @@ static void include_is_read_and_its_errors_name_it(void **state)
 static void include_of_nothing(void **state)
 {
     (void)state;
-    expect_errors("log = { };\n@include \"absent.conf\"\n", "2: cannot open include file", NULL);
+    expect_errors("log = { };\n@include \"absent.conf\"\n", "2: cannot open include file");
 }
 
 static void expect_no_file(const char *path, const char *why)

@@ -88,6 +88,14 @@ static void ill_formed_bytes_are_marked(void **state)
         assert_string_equal(escape(rows[i].bytes), rows[i].escaped);
 }
 
+static void bytes_behind_the_end_are_not_read(void **state)
+{
+    (void)state;
+    assert_string_equal(escape_bytes("\xC3\xA4", 1), MARK);
+    assert_string_equal(escape_bytes("\xE4\xBD\xA0", 2), MARK MARK);
+    assert_string_equal(escape_bytes("\xF0\x9F\x98\x80", 3), MARK MARK MARK);
+}
+
 static void quotes_and_line_ends_are_escaped(void **state)
 {
     (void)state;
@@ -229,6 +237,7 @@ int main(void)
         cmocka_unit_test(plain_text_stays),
         cmocka_unit_test(well_formed_utf8_stays),
         cmocka_unit_test(ill_formed_bytes_are_marked),
+        cmocka_unit_test(bytes_behind_the_end_are_not_read),
         cmocka_unit_test(quotes_and_line_ends_are_escaped),
         cmocka_unit_test(control_characters_are_escaped),
         cmocka_unit_test(c1_control_characters_are_escaped),

@@ -14,6 +14,7 @@
 
 #include <fcntl.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #define SOURCES 5
@@ -253,6 +254,25 @@ static void far_deadlines_do_not_overflow(void **state)
     assert_int_equal(counters[0].calls, 3);
 }
 
+/* What is waited for comes by itself, so that the wait ends early if only the deadline is wrong. */
+static void far_deadlines_are_waited_for(void **state)
+{
+    static const int64_t delays[] = {INT64_C(1) << 31, INT64_C(1) << 32, INT64_C(1) << 40,
+                                     CLOCK_NEVER};
+    (void)state;
+    for (size_t i = 0; i < sizeof delays / sizeof *delays; i++) {
+        int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+        struct itimerspec soon = {.it_value.tv_nsec = 5000000};
+        struct counter timer = {.source = {fd, count, &timer}};
+        assert_int_equal(timerfd_settime(fd, 0, &soon, NULL), 0);
+        assert_int_equal(loop_add(&loop, &timer.source, EPOLLIN), 0);
+        loop_wait(&loop, delays[i] == CLOCK_NEVER ? CLOCK_NEVER : clock_now_ms() + delays[i]);
+        assert_int_equal(timer.calls, 1);
+        loop_remove(&loop, &timer.source);
+        close(fd);
+    }
+}
+
 static void closed_source_is_left_alone(void **state)
 {
     struct loop_source none = {-1, count, NULL};
@@ -277,6 +297,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(deadline_that_has_come_is_not_waited_for, make, release),
         cmocka_unit_test_setup_teardown(deadline_is_not_early, make, release),
         cmocka_unit_test_setup_teardown(far_deadlines_do_not_overflow, make, release),
+        cmocka_unit_test_setup_teardown(far_deadlines_are_waited_for, make, release),
         cmocka_unit_test_setup_teardown(closed_source_is_left_alone, make, release),
     };
     return cmocka_run_group_tests_name("loop", tests, NULL, NULL);

@@ -63,6 +63,7 @@ static void other_words_are_not_guessed_at(void **state)
     assert_null(suggest_nearest("", KEYS));
     assert_null(suggest_nearest("wo", KEYS));
     assert_null(suggest_nearest("timeout_idle", KEYS));
+    assert_null(suggest_nearest("idxx_timxxut", KEYS)); /* four slips are too many at any length */
 }
 
 static void short_word_is_not_replaced_whole(void **state)
