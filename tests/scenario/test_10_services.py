@@ -432,12 +432,13 @@ def scenario_descriptors_are_exactly_those_expected(t):
         busy = d.worker_of(client)["pid"]
         (idle,) = d.worker_pids() - {busy}
         pool, supervisor = d.pool_pid(), d.pid
-        # 0 1 2, the dead descriptor, the pool's eventfd, a filler, the listener, the connection
-        own = [null, null, log, null, "anon_inode:[eventfd]", null, "socket"]
+        # 0 1 2, the dead descriptor, the pool's eventfd, the mailbox of the log, the listener
+        own = [null, null, log, null, "anon_inode:[eventfd]", "socket", "socket"]
         equal(kinds(idle), own, "an idle worker")
         equal(kinds(busy), own + ["socket"], "a busy worker")
         equal(sorted(kinds(pool)), sorted(own + [
              "socket", "anon_inode:[eventpoll]", "anon_inode:[signalfd]",  # channel, loop, signals
+             "socket",  # the other end of the mailbox
              "anon_inode:[pidfd]", "anon_inode:[pidfd]"]), "the pool")
         program = t.program("preforkd-pool")
         equal(sorted(kinds(supervisor)), sorted(
@@ -463,6 +464,15 @@ def scenario_workers_have_no_privileges(t):
         check(set(status["Groups"].split()) <= {str(NOBODY)}, f"groups {status['Groups']}")
         for key in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
             equal(int(status[key], 16), 0, key)
+
+
+@mark(root=True)
+def scenario_groups_of_root_are_dropped(t):
+    """Started with supplementary groups: no pool or worker keeps one."""
+    d = t.daemon(echo={"workers": 1})
+    d.start(preexec=lambda: os.setgroups([0, 4, 12345]))
+    for pid in [d.pool_pid(), *d.worker_pids()]:
+        check(set(proc_status(pid)["Groups"].split()) <= {str(NOBODY)}, "groups")
 
 
 @mark(root=True)

@@ -6,8 +6,7 @@ import signal
 from harness import *
 
 SIGNALS = [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL,
-           signal.SIGFPE, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR2,
-           signal.SIGSYS]
+           signal.SIGFPE, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGSYS]
 
 
 def obituary(d, pid, count=1):

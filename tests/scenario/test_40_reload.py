@@ -242,6 +242,8 @@ def refused_reload(t, change, pattern, ctl=False, **start):
         for round in (1, 2):
             matches(pattern, d.reload_refused(), "reason")
             unharmed(d, before, client)
+            for name, port in d.ports.items():
+                wait_until(lambda: name == "echo" or refuses(port), f"the socket of {name} is closed")
         line = d.wait_log(msg="reload failed, nothing changed", level="error", count=2)
         matches(pattern, line["reason"], "reason in the log")
         equal(d.status()["generation"], 1, "generation")
@@ -591,32 +593,42 @@ def scenario_scale_survives_the_death_of_the_pool(t):
 # ---- log file
 
 def reopen(t, ask):
+    """log.file was moved away: supervisor, pool and workers, idle and busy, write to the new file,
+    and none of them is replaced for that."""
     file = t.path("the.log")
     d = t.daemon(echo={"workers": 2}, log={"file": file}).start()
     d.log_file = file
-    with Client(d.port) as held:
-        held.ask(b"x")
-        os.rename(file, file + ".1")
-        ask(d)
-        wait_until(lambda: d.log_lines(msg="log file reopened"), "the supervisor writes to the new")
-        with Client(d.port) as client:
-            equal(client.ask(b"x"), b"x", "echo")
-        d.wait_log(msg="connection", peer=client.peer)
-        equal(held.ask(b"goes on"), b"goes on", "a connection that was in hand")
-    wait_until(lambda: d.log_lines(msg="connection", peer=held.peer) or
-               d.log_lines(file + ".1", msg="connection", peer=held.peer), "its log line, anywhere")
-    d.wait_workers(2)
-    send_signal(d.workers()[0]["pid"], signal.SIGKILL)
+    workers = d.worker_pids()
+    for round in (1, 2):
+        with Client(d.port) as held:
+            held.ask(b"x")
+            os.rename(file, f"{file}.{round}")
+            ask(d)
+            d.wait_log(msg="log file reopened")
+            with Client(d.port) as client:
+                equal(client.ask(b"x"), b"x", "echo")
+            d.wait_log(msg="connection", peer=client.peer)
+            equal(held.ask(b"goes on"), b"goes on", "a connection that was in hand")
+        d.wait_log(msg="connection", peer=held.peer)
+        equal(d.worker_pids(), workers, "workers")
+    send_signal(min(workers), signal.SIGKILL)
     d.wait_log(msg="worker died")
-    equal(d.log_lines(file + ".1", msg="worker died"), [], "in the old file")
+    with Client(d.port) as one, Client(d.port) as two:
+        one.ask(b"x"), two.ask(b"x")
+    for client in (one, two):
+        d.wait_log(msg="connection", peer=client.peer)
 
 
 def scenario_usr1_reopens_the_log(t):
-    """log.file was moved away: supervisor, pools and new workers write to the new file."""
-    reopen(t, lambda d: d.kill(signal.SIGUSR1))
+    def ask(d):
+        d.kill(signal.SIGUSR1)
+        wait_until(lambda: all(descriptors(pid)[2] == d.log_file for pid in
+                               [d.pid, d.pool_pid(), *d.worker_pids()]), "all have switched")
+    reopen(t, ask)
 
 
 def scenario_reopen_logs_command(t):
+    """Answers when all of them have switched."""
     reopen(t, lambda d: d.result("reopen_logs"))
 
 
@@ -641,10 +653,11 @@ def scenario_reopen_into_a_folder_that_is_gone(t):
 
 def scenario_log_settings_change_by_reload(t):
     d = t.daemon(echo={"workers": 1}).start()
+    old = d.pool_pid()
     d.log_options = {"file": t.path("other.log"), "format": "json", "level": "debug"}
     d.reload()
     d.log_file = t.path("other.log")
-    d.wait_log(msg="reload done")
+    d.wait_log(msg="pool left", pool_pid=old)  # a line of level debug; from here on none of the old
     with Client(d.port) as client:
         client.ask(b"x")
     d.wait_log(msg="connection", peer=client.peer, limit=3)
