@@ -24,7 +24,7 @@ static const struct {
 static int unknown(const struct flag *flags, const char *word, struct error *error)
 {
     const char *names[FLAGS_MAX + 1] = {NULL};
-    for (int i = 0; flags[i].name && i < FLAGS_MAX; i++)
+    for (int i = 0; i < FLAGS_MAX && flags[i].name; i++)
         names[i] = flags[i].name;
     const char *near = suggest_nearest(word, names);
     if (near)

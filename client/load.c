@@ -152,7 +152,7 @@ static void print(const struct load *load, const char *address)
 static int run(int argc, char **argv)
 {
     static struct load load; /* the histogram in it is too big for the stack's taste */
-    struct load_plan plan = {.concurrency = 8, .timeout_ms = 5000, .sources = 1};
+    static struct load_plan plan = {.concurrency = 8, .timeout_ms = 5000, .sources = 1};
     struct error error;
     load.plan = &plan;
     if (parse(&plan, argc, argv, &error) < 0 || resolve(&load, argv[0], &error) < 0)
