@@ -24,6 +24,12 @@ int64_t clock_coarse_ms(void);
 /* Microseconds on the same clock, for durations that are printed. */
 int64_t clock_now_us(void);
 
+/* The one of two deadlines that comes first. */
+static inline int64_t clock_earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* NOW + DELAY, CLOCK_NEVER where DELAY is 0 ("no limit") or the sum would overflow. */
 int64_t clock_deadline(int64_t now_ms, int64_t delay_ms);
 

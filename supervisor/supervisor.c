@@ -22,11 +22,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Commands that come as signals. */
 
 static void scale_all(struct supervisor *s, int64_t by)
@@ -255,7 +250,7 @@ enum exit_code supervisor_run(struct supervisor *s)
 {
     while (s->phase != SUPERVISOR_STOPPING || s->pool_count > 0) {
         int64_t now = clock_now_ms();
-        int64_t next = earlier(services_check(s, now), control_check(&s->control, now));
+        int64_t next = clock_earlier(services_check(s, now), control_check(&s->control, now));
         check_ready(s);
         if (s->phase != SUPERVISOR_STOPPING || s->pool_count > 0)
             loop_wait(&s->loop, next);

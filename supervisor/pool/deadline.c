@@ -6,11 +6,6 @@
 
 #include "lib/clock.h"
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* When the connection in hand is due, and why; CLOCK_NEVER where no limit applies. */
 static int64_t connection_due(const struct scoreboard_view *worker,
                               const struct deadline_limits *limits, int64_t now_ms,
@@ -23,7 +18,7 @@ static int64_t connection_due(const struct scoreboard_view *worker,
         return now_ms;
     }
     *reason = idle < lifetime ? WORKER_END_IDLE : WORKER_END_LIFETIME;
-    return earlier(idle, lifetime);
+    return clock_earlier(idle, lifetime);
 }
 
 static struct deadline_verdict until(int64_t due_ms, int64_t now_ms, enum deadline_action action)
@@ -65,6 +60,6 @@ struct deadline_verdict deadline_judge(const struct scoreboard_view *worker,
 
 int64_t deadline_horizon(const struct deadline_limits *limits, int64_t now_ms)
 {
-    return earlier(clock_deadline(now_ms, limits->idle_ms),
-                   clock_deadline(now_ms, limits->lifetime_ms));
+    return clock_earlier(clock_deadline(now_ms, limits->idle_ms),
+                         clock_deadline(now_ms, limits->lifetime_ms));
 }

@@ -20,6 +20,7 @@
 #include "lib/log_sink.h"
 #include "lib/signals.h"
 #include "supervisor/pool/obituary.h"
+#include "supervisor/pool/orders.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,36 +30,22 @@
 #define STORE(field, value) atomic_store_explicit(&(field), (value), memory_order_relaxed)
 #define ADD(field, value)   atomic_fetch_add_explicit(&(field), (value), memory_order_relaxed)
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Telling the supervisor. It is not waited for: a message it has no room for is dropped. */
-
-static void tell(struct pool *pool, enum channel_type type, const char *text)
-{
-    if (pool->channel.fd >= 0)
-        channel_send(pool->channel.fd, type, (uint32_t)pool->table.ready,
-                     (uint32_t)pool->policy.target, text, -1);
-}
-
 static void report(struct pool *pool)
 {
     bool whole = pool->table.ready >= pool->policy.target;
     bool trouble = pool->policy.backoff.failures > 0;
     if (!pool->ready_said && pool->policy.proved && (whole || trouble)) {
         pool->ready_said = true;
-        tell(pool, CHANNEL_READY, NULL);
+        orders_report(pool, CHANNEL_READY, NULL);
     }
     if (trouble && pool->trouble[0] != '\0') {
         pool->degraded_said = true;
-        tell(pool, CHANNEL_HEALTH, pool->trouble);
+        orders_report(pool, CHANNEL_HEALTH, pool->trouble);
         pool->trouble[0] = '\0';
     }
     if (pool->degraded_said && !trouble && whole) {
         pool->degraded_said = false;
-        tell(pool, CHANNEL_HEALTH, "");
+        orders_report(pool, CHANNEL_HEALTH, "");
         log_info("all %lld workers are ready again", (long long)pool->policy.target);
     }
 }
@@ -94,11 +81,11 @@ static void follow_policy(struct pool *pool, int64_t *wake_ms)
         worker_table_drain(&pool->table, decision.drain);
     if (decision.fork > 0) {
         fork_workers(pool, decision.fork, restart);
-        pool->check_at_ms = earlier(pool->check_at_ms, now + pool->limits.start_ms);
+        pool->check_at_ms = clock_earlier(pool->check_at_ms, now + pool->limits.start_ms);
     }
     /* A refused fork has set a hold-off that the decision could not know of. */
     *wake_ms = pool->policy.backoff.failures > 0 && !pool->policy.stopping
-                   ? earlier(decision.wake_ms, pool->policy.backoff.hold_until_ms)
+                   ? clock_earlier(decision.wake_ms, pool->policy.backoff.hold_until_ms)
                    : decision.wake_ms;
 }
 
@@ -162,98 +149,7 @@ static void on_workers_ready(struct worker_table *table)
     pool_policy_ready(&pool->policy);
 }
 
-/* The end of the pool. */
-
-static void close_listeners(struct pool *pool)
-{
-    for (int i = 0; i < pool->plan.listener_count; i++)
-        dup3(pool->plan.dead_fd, pool->listeners[i], O_CLOEXEC);
-}
-
-static void drain(struct pool *pool)
-{
-    if (pool->policy.stopping)
-        return;
-    log_debug("draining");
-    pool->policy.stopping = true;
-    close_listeners(pool);
-    worker_table_drain(&pool->table, INT64_MAX);
-    pool->graceful_end_ms = clock_now_ms() + pool->service->graceful_timeout;
-}
-
-static void stop(struct pool *pool)
-{
-    drain(pool);
-    worker_table_kill_all(&pool->table);
-}
-
-static void set_target(struct pool *pool, int64_t target)
-{
-    int64_t most = config_most_workers(pool->service);
-    if (target < 1 || target > most) {
-        log_warning("%lld workers were asked for, between 1 and %lld are possible",
-                    (long long)target, (long long)most);
-        return;
-    }
-    pool->policy.target = target;
-    STORE(pool->plan.scoreboard->header.target, (uint32_t)target);
-}
-
-/* Workers hold a descriptor 2 of their own. One packet with the new one lies in a socket that all
- * of them have inherited; each takes a copy when the signal tells it to, before it writes again. */
-static void reopen_log(struct pool *pool, int fd)
-{
-    if (fd < 0)
-        return;
-    log_sink_switch(fd);
-    fds_discard(pool->plan.log_mailbox_fd);
-    if (fds_send(pool->log_mailbox, "", 1, fd) < 0)
-        log_warning("cannot pass the new log to the workers: %s", strerror(errno));
-    worker_table_signal_all(&pool->table, WORKER_REOPEN);
-    tell(pool, CHANNEL_REOPENED, NULL);
-}
-
-/* Listening. */
-
-static void obey(struct pool *pool, const struct channel_message *message, int passed)
-{
-    switch ((enum channel_type)message->type) {
-    case CHANNEL_DRAIN:
-        drain(pool);
-        break;
-    case CHANNEL_STOP:
-        stop(pool);
-        break;
-    case CHANNEL_SET_WORKERS:
-        set_target(pool, message->value);
-        break;
-    case CHANNEL_REOPEN:
-        reopen_log(pool, passed);
-        break;
-    default:
-        log_warning("the supervisor sent %s, which is not for a pool",
-                    channel_name((enum channel_type)message->type));
-    }
-}
-
-static void on_channel(struct loop_source *source, uint32_t events)
-{
-    struct pool *pool = source->owner;
-    struct channel_message message;
-    int passed, status;
-    (void)events;
-    while ((status = channel_receive(source->fd, &message, &passed)) > 0) {
-        obey(pool, &message, passed);
-        fds_close(&passed);
-    }
-    if (status == 0 || (errno != EAGAIN && errno != EINTR && errno != EBADMSG)) {
-        loop_remove(&pool->loop, source);
-        fds_close(&source->fd);
-        if (!pool->policy.stopping)
-            log_warning("the supervisor is gone, leaving");
-        drain(pool);
-    }
-}
+/* Events. */
 
 static void on_signal(struct loop_source *source, uint32_t events)
 {
@@ -262,7 +158,7 @@ static void on_signal(struct loop_source *source, uint32_t events)
     (void)events;
     while ((number = signals_next(source->fd)) != 0)
         if (number == SIGTERM || number == SIGINT || number == SIGQUIT)
-            drain(pool);
+            orders_drain(pool);
 }
 
 static int watch(struct pool *pool, struct loop_source *source, int fd,
@@ -317,7 +213,7 @@ static int init_scoreboard(struct pool *pool, struct error *error)
 static int init_loop(struct pool *pool, struct error *error)
 {
     if (loop_init(&pool->loop) < 0 ||
-        watch(pool, &pool->channel, pool->channel.fd, on_channel) < 0 ||
+        watch(pool, &pool->channel, pool->channel.fd, orders_receive) < 0 ||
         watch(pool, &pool->signals, signals_open(), on_signal) < 0 ||
         watch(pool, &pool->notify, pool->plan.notify_fd, on_notify) < 0)
         return error_set_errno(error, EXIT_CODE_OS, "cannot make the event loop");
@@ -339,7 +235,7 @@ static void init_workers(struct pool *pool)
     pool->table.owner = pool;
     pool_policy_init(&pool->policy, config_start_workers(service), service->restart_delay,
                      service->restart_delay_max, clock_now_ms());
-    set_target(pool, pool->policy.target);
+    orders_set_workers(pool, pool->policy.target);
     pool->limits = (struct deadline_limits){.start_ms = service->start_timeout,
                                             .idle_ms = with_clock_error(service->idle_timeout),
                                             .lifetime_ms = with_clock_error(service->max_lifetime),
@@ -370,7 +266,8 @@ void pool_run(struct pool *pool)
         int64_t wake_ms;
         follow_policy(pool, &wake_ms);
         report(pool);
-        loop_wait(&pool->loop, earlier(wake_ms, earlier(pool->check_at_ms, pool->graceful_end_ms)));
+        loop_wait(&pool->loop,
+                  clock_earlier(wake_ms, clock_earlier(pool->check_at_ms, pool->graceful_end_ms)));
         int64_t now = clock_now_ms();
         if (now >= pool->graceful_end_ms) {
             pool->limits.graceful_over = true;

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * orders - see orders.h.
+ */
+#include "supervisor/pool/orders.h"
+
+#include "lib/channel.h"
+#include "lib/clock.h"
+#include "lib/fds.h"
+#include "lib/log_sink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#define STORE(field, value) atomic_store_explicit(&(field), (value), memory_order_relaxed)
+
+void orders_report(struct pool *pool, enum channel_type type, const char *text)
+{
+    if (pool->channel.fd >= 0)
+        channel_send(pool->channel.fd, type, (uint32_t)pool->table.ready,
+                     (uint32_t)pool->policy.target, text, -1);
+}
+
+static void close_listeners(struct pool *pool)
+{
+    for (int i = 0; i < pool->plan.listener_count; i++)
+        dup3(pool->plan.dead_fd, pool->listeners[i], O_CLOEXEC);
+}
+
+void orders_drain(struct pool *pool)
+{
+    if (pool->policy.stopping)
+        return;
+    log_debug("draining");
+    pool->policy.stopping = true;
+    close_listeners(pool);
+    worker_table_drain(&pool->table, INT64_MAX);
+    pool->graceful_end_ms = clock_now_ms() + pool->service->graceful_timeout;
+}
+
+static void stop(struct pool *pool)
+{
+    orders_drain(pool);
+    worker_table_kill_all(&pool->table);
+}
+
+void orders_set_workers(struct pool *pool, int64_t target)
+{
+    int64_t most = config_most_workers(pool->service);
+    if (target < 1 || target > most) {
+        log_warning("%lld workers were asked for, between 1 and %lld are possible",
+                    (long long)target, (long long)most);
+        return;
+    }
+    pool->policy.target = target;
+    STORE(pool->plan.scoreboard->header.target, (uint32_t)target);
+}
+
+/* Workers hold a descriptor 2 of their own. One packet with the new one lies in a socket that all
+ * of them have inherited; each takes a copy when the signal tells it to, before it writes again. */
+static void reopen_log(struct pool *pool, int fd)
+{
+    if (fd < 0)
+        return;
+    log_sink_switch(fd);
+    fds_discard(pool->plan.log_mailbox_fd);
+    if (fds_send(pool->log_mailbox, "", 1, fd) < 0)
+        log_warning("cannot pass the new log to the workers: %s", strerror(errno));
+    worker_table_signal_all(&pool->table, WORKER_REOPEN);
+    orders_report(pool, CHANNEL_REOPENED, NULL);
+}
+
+static void obey(struct pool *pool, const struct channel_message *message, int passed)
+{
+    switch ((enum channel_type)message->type) {
+    case CHANNEL_DRAIN:
+        orders_drain(pool);
+        break;
+    case CHANNEL_STOP:
+        stop(pool);
+        break;
+    case CHANNEL_SET_WORKERS:
+        orders_set_workers(pool, message->value);
+        break;
+    case CHANNEL_REOPEN:
+        reopen_log(pool, passed);
+        break;
+    default:
+        log_warning("the supervisor sent %s, which is not for a pool",
+                    channel_name((enum channel_type)message->type));
+    }
+}
+
+void orders_receive(struct loop_source *source, uint32_t events)
+{
+    struct pool *pool = source->owner;
+    struct channel_message message;
+    int passed, status;
+    (void)events;
+    while ((status = channel_receive(source->fd, &message, &passed)) > 0) {
+        obey(pool, &message, passed);
+        fds_close(&passed);
+    }
+    if (status == 0 || (errno != EAGAIN && errno != EINTR && errno != EBADMSG)) {
+        loop_remove(&pool->loop, source);
+        fds_close(&source->fd);
+        if (!pool->policy.stopping)
+            log_warning("the supervisor is gone, leaving");
+        orders_drain(pool);
+    }
+}
