@@ -10,22 +10,17 @@ import ctypes
 import encodings.gbk  # noqa: F401  (while whoever is root: later it may not be readable)
 import encodings.idna  # noqa: F401
 import encodings.utf_16_le  # noqa: F401
-import errno
-import fcntl
 import json
 import os
 import re
-import resource
 import select
 import signal
 import socket
 import stat
 import struct
 import subprocess
-import sys
 import time
 
-BUILD = os.environ.get("BUILD", "build")
 LIMIT = 20  # seconds that anything may take before it counts as "does not happen"
 LIBC = ctypes.CDLL(None, use_errno=True)
 NOBODY = 65534

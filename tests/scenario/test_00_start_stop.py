@@ -157,6 +157,19 @@ def scenario_int_stops_now(t):
         check(client.ended(), "the connection was cut")
 
 
+def scenario_stop_during_the_start(t):
+    """INT, or stop --now, before anything is ready: it ends, and with it what was started."""
+    for name, ask in (("int", lambda d: d.kill(signal.SIGINT)),
+                      ("now", lambda d: d.result("stop --now"))):
+        write(t.path("cause"), "wait")
+        d = t.daemon(name=name, echo={"workers": 2})
+        d.launch(env=t.shim("unready", SHIM_UNREADY=t.path("cause")))
+        d.wait_control()
+        wait_until(lambda: d.service()["workers"]["starting"] > 0, "a worker starts")
+        ask(d)
+        d.wait_exit(0)
+
+
 def scenario_graceful_stop_cuts_at_graceful_timeout(t):
     """A connection that does not end is cut; the log says why; preforkd still ends with 0."""
     d = t.daemon(echo={"workers": 2, "graceful_timeout": "300ms", "access_log": False}).start()
@@ -170,7 +183,7 @@ def scenario_graceful_stop_cuts_at_graceful_timeout(t):
               "log line")
 
 
-def scenario_stop_answers_whoever_is_queued_last(t):
+def scenario_stop_lets_a_long_conversation_end(t):
     """A connection that was accepted before the stop is served to its end, byte for byte."""
     d = t.daemon(echo={"workers": 1, "graceful_timeout": "60s"}).start()
     data = bytes(range(256)) * 8192

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Every change of a running daemon, under load: no connection is lost by any of them."""
+import os
 import random
 import signal
+import socket
+import time
 
 from harness import *
 from load import Load

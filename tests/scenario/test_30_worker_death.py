@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Death of workers, pools and the supervisor: who notices, what it costs, how it heals."""
+import os
 import re
+import select
 import signal
 
 from harness import *
@@ -371,11 +373,16 @@ def scenario_pool_killed_again_and_again(t):
 
 
 def scenario_pool_dies_by_other_signals(t):
-    """TERM to a pool is not a death: it drains, and is replaced; ABRT is one."""
+    """A pool takes its signals as events: TERM, INT and QUIT make it drain and be replaced, others
+    mean nothing to it."""
     d = t.daemon(echo={"workers": 1}).start()
-    for number in (signal.SIGTERM, signal.SIGABRT):
+    old = d.pool_pid()
+    for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE):
+        send_signal(old, number)
+    equal(d.pool_pid(), old, "the pool")
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         old = wait_until(d.pool_pid, "a pool")
-        send_signal(old, number if number == signal.SIGTERM else signal.SIGKILL)
+        send_signal(old, number)
         wait_until(lambda: d.pool_pid() not in (0, old), f"another pool after {number.name}")
         with Client(d.port) as client:
             equal(client.ask(b"x"), b"x", "echo")

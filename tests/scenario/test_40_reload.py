@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Reload, scaling and log files: everything about a running daemon that can change, and what must
 not change by it."""
+import contextlib
+import json
+import os
 import re
 import signal
+import socket
 
 from harness import *
 

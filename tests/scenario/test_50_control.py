@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The control socket and preforkctl: what they tell, who may ask, and that no client of it can
 delay the supervisor."""
+import json
+import os
 import re
 import signal
+import socket
 import stat
 import subprocess
 

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Deadlines, and clients and a kernel that misbehave."""
+import contextlib
 import errno
+import os
 import re
 import resource
 import signal
+import socket
 import subprocess
+import time
 
 from harness import *
 

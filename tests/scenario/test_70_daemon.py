@@ -2,6 +2,7 @@
 """preforkd -d, the pid file, and a second copy."""
 import os
 import signal
+import socket
 import stat
 import subprocess
 

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Started by somebody careless or hostile: it starts rightly, or refuses with one line."""
+import ctypes
 import fcntl
 import itertools
 import os
 import resource
+import select
 import signal
+import socket
 import stat
 import subprocess
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Crashes under load: what is lost is what the crashed process held, and all of it is told."""
+import json
 import random
 import signal
+import time
 
 from harness import *
 from load import Load
@@ -104,4 +106,24 @@ def scenario_preforkc_load_counts_no_failure(t):
         done = t.run("preforkc", "load", "--mode", mode, "--concurrency", "6", "--json", *more,
                      f"127.0.0.1:{d.port}", limit=60)
         equal(done.returncode, 0, f"preforkc load --mode {mode}: {done.stdout} {done.stderr}")
-        check(isinstance(json.loads(done.stdout), dict), "one JSON object")
+        result = json.loads(done.stdout)
+        check(result["served"] > 0, f"served in mode {mode}")
+        equal((result["failed"], sum(result["failures"].values())), (0, 0), f"failed in mode {mode}")
+    done = t.run("preforkc", "load", "--mode", "burst", "--count", "8", "--json",
+                 f"127.0.0.1:{d.port}", limit=60)
+    equal(json.loads(done.stdout)["served"], 8, "a burst that fits the workers")
+
+
+def scenario_preforkc_load_classes_failures(t):
+    """Refused, closed too early, wrong answer, no answer: each told apart, exit code 1."""
+    d = t.daemon(echo={"workers": 1}, upper={"workers": 1}, hello={"workers": 1}).start()
+    with Client(d.ports["echo"]) as holder:
+        holder.ask(b"x")
+        for wanted, port in (("refused", t.port()), ("mismatch", d.ports["upper"]),
+                             ("mismatch", d.ports["hello"]), ("timeout", d.ports["echo"])):
+            done = t.run("preforkc", "load", "--count", "2", "--concurrency", "1", "--timeout",
+                         "300ms", "--json", f"127.0.0.1:{port}", limit=60)
+            equal(done.returncode, 1, f"exit code for {wanted}")
+            failures = json.loads(done.stdout)["failures"]
+            check(failures[wanted] >= 1 and sum(failures.values()) == failures[wanted],
+                  f"wanted {wanted}, got {failures}")
