@@ -244,8 +244,10 @@ static void cut_without_a_client_does_nothing(void **state)
 
 static void cut_leaves_errno_alone(void **state)
 {
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     (void)state;
-    client_leaves();
+    dup2(null, c.fd); /* what is no socket cannot be shut down */
+    close(null);
     errno = EXDEV;
     connection_cut(&c, WORKER_END_IDLE);
     assert_int_equal(errno, EXDEV);

@@ -211,6 +211,8 @@ static void single_socket_blocks_and_several_do_not(void **state)
     assert_true(fcntl(fds[0], F_GETFL) & O_NONBLOCK);
     assert_true(fcntl(fds[1], F_GETFL) & O_NONBLOCK);
     listener_sweep(&table, config);
+    assert_true(fcntl(fds[0], F_GETFL) & O_NONBLOCK);
+    assert_true(fcntl(fds[1], F_GETFL) & O_NONBLOCK);
     load(TCP(""));
     assert_int_equal(open_first(), 1);
     listener_sweep(&table, config);
