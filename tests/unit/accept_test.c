@@ -14,6 +14,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define ERRNO_MAX 4095 /* the kernel returns none above */
@@ -204,19 +205,42 @@ static void stopping_worker_accepts_no_more(void **state)
     close(client);
 }
 
-/* What a drain does that comes just before accept4: the number is there, no client behind it. */
-static void dead_descriptor_ends_the_wait(void **state)
+/* What a worker does when it is told to leave: the flag, and a descriptor that no client comes by
+ * in place of the listeners. */
+static void on_drain(int number)
 {
-    union socket_address peer;
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC), messages = dup(STDERR_FILENO);
-    (void)state;
-    dup2(null, listeners[0]);
-    dup2(null, STDERR_FILENO); /* it says that the socket is unusable */
-    int status = accept_next(&acceptor, &peer);
-    dup2(messages, STDERR_FILENO);
-    close(messages);
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    (void)number;
+    stopping = 1;
+    for (int i = 0; i < SOCKETS; i++)
+        dup2(null, listeners[i]);
     close(null);
-    assert_int_equal(status, -1);
+}
+
+/* The signal finds it in accept4, or in poll, in which it waits for a client that never comes. */
+static void expect_drained(void)
+{
+    struct sigaction drain = {.sa_handler = on_drain, .sa_flags = SA_RESTART}, before;
+    const struct itimerval soon = {.it_value.tv_usec = 5000};
+    union socket_address peer;
+    assert_int_equal(sigaction(SIGALRM, &drain, &before), 0);
+    assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
+    assert_int_equal(accept_next(&acceptor, &peer), -1);
+    assert_int_equal(stopping, 1);
+    sigaction(SIGALRM, &before, NULL);
+}
+
+static void drain_ends_a_blocking_accept(void **state)
+{
+    (void)state;
+    expect_drained();
+}
+
+static void drain_ends_waiting_for_several(void **state)
+{
+    (void)state;
+    dont_block();
+    expect_drained();
 }
 
 int main(void)
@@ -234,7 +258,9 @@ int main(void)
                                         open_listeners, close_listeners),
         cmocka_unit_test_setup_teardown(stopping_worker_accepts_no_more, open_listeners,
                                         close_listeners),
-        cmocka_unit_test_setup_teardown(dead_descriptor_ends_the_wait, open_listeners,
+        cmocka_unit_test_setup_teardown(drain_ends_a_blocking_accept, open_listeners,
+                                        close_listeners),
+        cmocka_unit_test_setup_teardown(drain_ends_waiting_for_several, open_listeners,
                                         close_listeners),
     };
     return cmocka_run_group_tests_name("accept", tests, NULL, NULL);
