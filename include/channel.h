@@ -31,11 +31,13 @@ enum channel_fd {
 /* One row per message: name, who sends it, meaning of value / limit / text. */
 #define CHANNEL_MESSAGES(MESSAGE)                                                                  \
     /* supervisor to pool */                                                                       \
+    MESSAGE(SERVE)       /* the configuration is in force: accept from now on */                   \
     MESSAGE(DRAIN)       /* stop accepting, finish what is in hand within graceful_timeout, end */ \
     MESSAGE(STOP)        /* end now, workers killed */                                             \
     MESSAGE(SET_WORKERS) /* value: from now on that many workers */                                \
     MESSAGE(REOPEN)      /* with a descriptor: the log from now on */                              \
     /* pool to supervisor */                                                                       \
+    MESSAGE(LEAVING)  /* a signal told it to drain, and it does: another one is needed */          \
     MESSAGE(READY)    /* serving; value: workers ready, limit: workers wanted */                   \
     MESSAGE(HEALTH)   /* value, limit as above; text: why fewer are ready, "" when well again */   \
     MESSAGE(REOPENED) /* every worker writes to the log of the last REOPEN */                      \

@@ -7,6 +7,8 @@
  *
  *     scoreboard slot   the worker writes its half (scoreboard.h)
  *     notify            an eventfd the worker adds 1 to when it became READY
+ *     gate              a pipe that the pool closes when its configuration is in force; workers
+ *                       are READY before that, but accept nothing
  *     log_mailbox       a socket whose queue holds one packet with the present log, once that has
  *                       changed
  *     WORKER_DRAIN      signal: leave after the connection in hand
@@ -27,9 +29,11 @@
 #define WORKER_REOPEN SIGUSR2
 
 enum worker_exit {
-    WORKER_EXIT_LEFT = 0,    /* as asked, or after max_connections_per_worker */
-    WORKER_EXIT_INIT = 100,  /* worker_init() refused */
-    WORKER_EXIT_PARENT = 101 /* the pool was gone before the worker began */
+    WORKER_EXIT_LEFT = 0,     /* as asked, or after max_connections_per_worker */
+    WORKER_EXIT_INIT = 100,   /* worker_init() refused */
+    WORKER_EXIT_PARENT = 101, /* the pool was gone before the worker began */
+    WORKER_EXIT_SOCKET = 102, /* the listening socket is dead */
+    WORKER_EXIT_SYSTEM = 103  /* the system refused what every worker needs */
 };
 
 /* Why a connection ended. Also the reason that travels with WORKER_CUT. */
@@ -57,12 +61,14 @@ static inline int worker_cut_value(uint32_t sequence, enum worker_end reason)
     return (int)((sequence & 0x00FFFFFFu) | ((uint32_t)reason << 24));
 }
 
-/* What all workers of a pool have in common; made before the first fork, never changed after. */
+/* What all workers of a pool have in common; made before the first fork. */
 struct worker_plan {
     const struct config_service *service;
     const int *listeners; /* listening sockets; worker i has them at the same numbers */
     int listener_count;
-    int dead_fd; /* put in place of the listeners on drain: neither accepts nor blocks */
+    int dead_fd;    /* put in place of the listeners on drain: neither accepts nor blocks */
+    int gate_fd;    /* at its end of file the service is in force: accept from then on */
+    bool gate_open; /* it is there already; written by the pool between forks */
     int notify_fd;
     int log_mailbox_fd;
     int keep_below; /* close every descriptor from this number on */

@@ -245,7 +245,7 @@ char *address_peer(const union socket_address *peer, char text[static ADDRESS_TE
     return text;
 }
 
-static bool ephemeral(const struct address *a)
+bool address_is_ephemeral(const struct address *a)
 {
     return (a->socket.any.sa_family == AF_INET && a->socket.in.sin_port == 0) ||
            (a->socket.any.sa_family == AF_INET6 && a->socket.in6.sin6_port == 0);
@@ -254,7 +254,7 @@ static bool ephemeral(const struct address *a)
 bool address_equal(const struct address *a, const struct address *b)
 {
     return a->length == b->length && memcmp(&a->socket, &b->socket, a->length) == 0 &&
-           a->dual_stack == b->dual_stack && !ephemeral(a);
+           a->dual_stack == b->dual_stack && !address_is_ephemeral(a);
 }
 
 const char *address_path(const struct address *a)

@@ -57,6 +57,9 @@ char *address_peer(const union socket_address *peer, char text[static ADDRESS_TE
 /* Same socket address. Two addresses with port 0 are never the same. */
 bool address_equal(const struct address *a, const struct address *b);
 
+/* TCP with port 0: the kernel chooses a port. */
+bool address_is_ephemeral(const struct address *a);
+
 /* The file a Unix socket lives in; NULL for every other address. Points into A. */
 const char *address_path(const struct address *a);
 

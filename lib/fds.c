@@ -70,6 +70,29 @@ int fds_send(int socket, const void *packet, size_t length, int pass)
     return sent == (ssize_t)length ? 0 : -1;
 }
 
+/* The first descriptor that came with MESSAGE; the others are closed (alignment leaves room for a
+ * second one, and who sends it may mean harm). True where there were others. */
+static bool take_descriptors(struct msghdr *message, int *passed)
+{
+    bool more = false;
+    for (struct cmsghdr *h = CMSG_FIRSTHDR(message); h; h = CMSG_NXTHDR(message, h)) {
+        if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+            continue;
+        size_t count = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < count; i++) {
+            int fd;
+            memcpy(&fd, CMSG_DATA(h) + i * sizeof fd, sizeof fd);
+            if (*passed < 0) {
+                *passed = fd;
+                continue;
+            }
+            close(fd);
+            more = true;
+        }
+    }
+    return more;
+}
+
 /* recvmsg() without waiting; *PASSED is the descriptor that came along, or -1, *CUT is set where
  * more came than there was room for. */
 static ssize_t receive(int socket, void *packet, size_t length, int flags, int *passed, bool *cut)
@@ -84,11 +107,8 @@ static ssize_t receive(int socket, void *packet, size_t length, int flags, int *
     ssize_t got = recvmsg(socket, &message, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (got <= 0)
         return got;
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
-        header->cmsg_len == CMSG_LEN(sizeof *passed))
-        memcpy(passed, CMSG_DATA(header), sizeof *passed);
-    *cut = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
+    bool more = take_descriptors(&message, passed);
+    *cut = more || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
     return got;
 }
 

@@ -35,7 +35,9 @@ static int arrange_descriptors(const struct spawn_plan *plan, struct error *erro
     for (size_t i = 0; i < count; i++)
         if (dup2(above[i], (int)i) < 0) /* without close-on-exec: these are meant to stay */
             return error_set_errno(error, EXIT_CODE_OS, "cannot place descriptor %zu", i);
-    return close_range((unsigned)count, ~0U, CLOSE_RANGE_CLOEXEC);
+    if (close_range((unsigned)count, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+        return error_set_errno(error, EXIT_CODE_OS, "close_range");
+    return 0;
 }
 
 /* The change of user clears the death signal, so it is armed behind it; a parent that died in

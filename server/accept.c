@@ -15,6 +15,8 @@
 #include <poll.h>
 
 #define LISTENERS_MAX 32
+#define UNLUCKY_MAX   100 /* errors in a row that should concern one client each */
+#define GIVE_UP_AFTER 8   /* refusals of a dead socket: after 1.6 s by accept_delay_ms() */
 
 enum accept_verdict accept_judge(int error)
 {
@@ -77,8 +79,22 @@ static void wait_for_any(struct acceptor *a)
     }
 }
 
+/* A socket of a service that is taken off is shut down before its workers are told; anything else
+ * is a defect that no worker can mend. */
+static bool still_hoping(struct acceptor *a, int error)
+{
+    if (*a->stopping)
+        return false;
+    poll(NULL, 0, accept_delay_ms(++a->refusals));
+    if (*a->stopping || a->refusals < GIVE_UP_AFTER)
+        return true;
+    log_error("the listening socket is unusable: %s", strerror(error));
+    return false;
+}
+
 int accept_next(struct acceptor *a, union socket_address *peer)
 {
+    int unlucky = 0;
     while (!*a->stopping) {
         if (a->count > 1)
             wait_for_any(a);
@@ -93,6 +109,8 @@ int accept_next(struct acceptor *a, union socket_address *peer)
         int error = errno;
         switch (accept_judge(error)) {
         case ACCEPT_RETRY:
+            if (++unlucky % UNLUCKY_MAX == 0) /* some error that does not pass */
+                back_off(a, error);
             break;
         case ACCEPT_WAIT:
             if (a->count == 1) /* somebody else made it non-blocking */
@@ -102,9 +120,9 @@ int accept_next(struct acceptor *a, union socket_address *peer)
             back_off(a, error);
             break;
         case ACCEPT_CLOSED:
-            if (!*a->stopping)
-                log_error("the listening socket is unusable: %s", strerror(error));
-            return -1;
+            if (!still_hoping(a, error))
+                return -1;
+            break;
         }
     }
     return -1;

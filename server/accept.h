@@ -13,7 +13,7 @@ struct acceptor {
     const int *listeners;
     int count;
     int next;     /* which one to ask first, so that none starves */
-    int refusals; /* in a row: descriptors or memory ran out */
+    int refusals; /* in a row: descriptors or memory ran out, or the socket is dead */
     const volatile sig_atomic_t *stopping;
 };
 
@@ -21,7 +21,7 @@ enum accept_verdict {
     ACCEPT_RETRY,    /* that client is gone, or a signal came: ask again */
     ACCEPT_WAIT,     /* nothing there: wait with poll(2) */
     ACCEPT_BACK_OFF, /* descriptors or memory ran out: ask again later */
-    ACCEPT_CLOSED    /* not a listening socket (any more): leave */
+    ACCEPT_CLOSED    /* not a listening socket (any more): leave, or be replaced */
 };
 
 /* What ERROR, an errno of accept4(2), asks for. Pure. */
@@ -30,8 +30,9 @@ enum accept_verdict accept_judge(int error);
 /* How long to wait after so many refusals in a row: 10 ms, doubling, 500 ms at most. Pure. */
 int accept_delay_ms(int refusals);
 
-/* The next client, its address in *PEER; blocks. -1 when the worker has to leave: a client that
- * was accepted before that is always returned. */
+/* The next client, its address in *PEER; blocks. A client that was accepted is always returned; -1
+ * when the worker has to leave, and, with *STOPPING still 0, when the socket has been unusable for
+ * a second or more (somebody who shares it has shut it down). */
 int accept_next(struct acceptor *acceptor, union socket_address *peer);
 
 #endif

@@ -33,6 +33,7 @@ void connection_begin(struct preforkd_connection *c, int fd, const union socket_
     slot_begin(c->slot, peer);
     c->sequence = atomic_load_explicit(&c->slot->sequence, memory_order_relaxed);
     c->cut = 0;
+    atomic_signal_fence(memory_order_release);
     c->fd = fd; /* last: from here on a cut finds its connection */
 }
 

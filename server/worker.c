@@ -60,6 +60,14 @@ static unsigned whole_seconds(int64_t ms)
     return (unsigned)((ms + 999) / 1000);
 }
 
+static void on_alarm(int number)
+{
+    (void)number;
+    connection_cut(&self.connection, WORKER_END_GRACEFUL);
+    signal(SIGALRM, SIG_DFL); /* a handler that does not return is ended by the next one */
+    alarm(whole_seconds(self.plan->service->kill_timeout));
+}
+
 static void on_drain(int number)
 {
     int saved = errno;
@@ -67,12 +75,13 @@ static void on_drain(int number)
     self.stopping = 1;
     for (int i = 0; i < self.plan->listener_count; i++)
         dup3(self.plan->dead_fd, self.plan->listeners[i], O_CLOEXEC);
+    dup3(self.plan->dead_fd, self.plan->gate_fd, O_CLOEXEC);
     if (getppid() != self.plan->pool_pid) {
         int64_t left_ms = self.plan->service->graceful_timeout;
         if (left_ms > 0)
             alarm(whole_seconds(left_ms));
         else
-            connection_cut(&self.connection, WORKER_END_GRACEFUL);
+            on_alarm(SIGALRM);
     }
     errno = saved;
 }
@@ -96,14 +105,6 @@ static void on_reopen(int number)
         close(log);
     }
     errno = saved;
-}
-
-static void on_alarm(int number)
-{
-    (void)number;
-    connection_cut(&self.connection, WORKER_END_GRACEFUL);
-    signal(SIGALRM, SIG_DFL); /* a handler that does not return is ended by the next one */
-    alarm(whole_seconds(self.plan->service->kill_timeout));
 }
 
 static void install_signal_handlers(void)
@@ -136,6 +137,14 @@ static void say_ready(void)
     slot_set_phase(self.connection.slot, SCOREBOARD_IDLE);
     ssize_t ignored = write(self.plan->notify_fd, &one, sizeof one);
     (void)ignored; /* the counter cannot overflow, and the pool looks at the slot anyway */
+}
+
+static void wait_at_gate(void)
+{
+    char ignored;
+    if (!self.plan->gate_open)
+        while (read(self.plan->gate_fd, &ignored, 1) < 0 && errno == EINTR)
+            ;
 }
 
 static void init_handler(void)
@@ -187,8 +196,10 @@ static void accept_and_serve(void)
     while ((fd = accept_next(&acceptor, &peer)) >= 0) {
         serve(fd, &peer);
         if (limit > 0 && self.connection.slot->connections >= limit)
-            break;
+            return;
     }
+    if (!self.stopping)
+        _exit(WORKER_EXIT_SOCKET);
 }
 
 _Noreturn void worker_run(const struct worker_plan *plan, uint32_t slot)
@@ -198,12 +209,14 @@ _Noreturn void worker_run(const struct worker_plan *plan, uint32_t slot)
     self.connection.stopping = &self.stopping;
     log_identify("worker", plan->service->name);
     prctl(PR_SET_NAME, "preforkd-worker");
-    close_range((unsigned)plan->keep_below, ~0U, 0);
+    if (close_range((unsigned)plan->keep_below, ~0U, 0) < 0)
+        _exit(WORKER_EXIT_SYSTEM);
     install_signal_handlers();
     lifeline();
     signals_unblock_all();
     init_handler();
     say_ready();
+    wait_at_gate();
     accept_and_serve();
     slot_set_phase(self.connection.slot, SCOREBOARD_LEAVING);
     _exit(WORKER_EXIT_LEFT);

@@ -19,7 +19,8 @@ static bool matches(const struct listener *l, const char *service, const struct 
     if (address_equal(&l->address, a))
         return true;
     /* Port 0 equals nothing, but a service keeps the port it was given. */
-    return strcmp(l->service, service) == 0 && l->address.length == a->length &&
+    return address_is_ephemeral(a) && strcmp(l->service, service) == 0 &&
+           l->address.length == a->length && l->address.dual_stack == a->dual_stack &&
            memcmp(&l->address.socket, &a->socket, a->length) == 0;
 }
 
@@ -129,6 +130,10 @@ int listener_bind_unix(const struct address *address, mode_t mode, struct lockfi
 static void release(struct listener *l)
 {
     const char *path = address_path(&l->address);
+    /* For every process that holds it: pools that have yet to hear of it must not keep the address
+     * from whoever wants it next. */
+    if (l->fd >= 0)
+        shutdown(l->fd, SHUT_RDWR);
     if (path && l->fd >= 0 && l->lock.fd >= 0)
         unlink(path);
     fds_close(&l->fd);

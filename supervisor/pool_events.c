@@ -60,13 +60,14 @@ static void describe_death(const struct pool_process *pool, const struct child_e
     char name[SIGNALS_NAME_MAX];
     if (pool->trouble[0] != '\0')
         snprintf(text, size, "%s", pool->trouble);
-    else if (pool->killed)
+    else if (pool->killed && !pool->ready)
         snprintf(text, size, "it was not ready in time (start_timeout)");
     else if (end->signalled)
-        snprintf(text, size, "its pool was ended by %s before it was ready",
-                 signals_name(end->number, name));
+        snprintf(text, size, "its pool was ended by %s%s", signals_name(end->number, name),
+                 pool->ready ? "" : " before it was ready");
     else
-        snprintf(text, size, "its pool ended with status %d before it was ready", end->number);
+        snprintf(text, size, "its pool ended with status %d%s", end->number,
+                 pool->ready ? "" : " before it was ready");
 }
 
 /* What its end means for the service; returns the words for the obituary. */
@@ -75,9 +76,10 @@ static const char *account_for(struct supervisor *s, struct service *service,
                                bool hopeless, char text[96])
 {
     bool coming = pool == service->coming;
+    bool current = pool == service->current;
     service_settle(service, pool);
     const char *next = service_lost_pool(service, pool, clock_now_ms(), dice_roll(), text);
-    if (pool->trouble[0] != '\0' || coming)
+    if (current || coming)
         describe_death(pool, end, service->trouble, sizeof service->trouble);
     if (s->phase == SUPERVISOR_STOPPING)
         return "none, preforkd is stopping";
@@ -91,6 +93,7 @@ static void on_pool_ended(void *owner, struct pool_process *pool, const struct c
     char text[96];
     const char *next = "none";
     bool coming = service && pool == service->coming;
+    bool current = service && pool == service->current;
     /* It said itself why it cannot start, and nobody has been served yet. */
     bool hopeless = coming && s->phase == SUPERVISOR_STARTING && !pool->killed && !end->signalled &&
                     pool->trouble[0] != '\0';
@@ -98,7 +101,8 @@ static void on_pool_ended(void *owner, struct pool_process *pool, const struct c
     if (service)
         next = account_for(s, service, pool, end, hopeless, text);
     log_pool_end(pool, end, next);
-    if (coming && service->reloading)
+    /* A service that lost its pool does not wait for the rest of a reload. */
+    if ((coming || current) && service->reloading)
         reload_pool_failed(s, service, service->trouble);
     else if (hopeless)
         pool_events_give_up(s, service, EXIT_CODE_UNAVAILABLE, service->trouble);
@@ -142,5 +146,23 @@ static void on_pool_reopened(void *owner)
     services_check_reopened(owner);
 }
 
-const struct pool_process_events pool_events = {on_pool_ready, on_pool_health, on_pool_reopened,
-                                                on_pool_ended};
+static void on_pool_leaving(void *owner, struct pool_process *pool)
+{
+    struct supervisor *s = owner;
+    struct service *service = pool->service;
+    log_warning("pool %d of %s leaves, a signal told it to", (int)pool->child.pid, pool->name);
+    if (!service || pool == service->coming)
+        return; /* it ends without having been READY, and that is dealt with */
+    bool serving = pool == service->current;
+    service_leaving(service, pool, clock_now_ms());
+    if (serving && service->reloading)
+        reload_pool_failed(s, service, "its present pool is leaving meanwhile");
+}
+
+const struct pool_process_events pool_events = {
+    .ready = on_pool_ready,
+    .health = on_pool_health,
+    .leaving = on_pool_leaving,
+    .reopened = on_pool_reopened,
+    .ended = on_pool_ended,
+};

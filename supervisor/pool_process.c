@@ -45,6 +45,10 @@ static void hear(struct pool_process *pool, const struct channel_message *messag
         snprintf(pool->trouble, sizeof pool->trouble, "%s", message->text);
         pool->events->health(pool->owner, pool);
         break;
+    case CHANNEL_LEAVING:
+        if (!pool->draining)
+            pool->events->leaving(pool->owner, pool);
+        break;
     case CHANNEL_REOPENED:
         pool->reopening = false;
         pool->events->reopened(pool->owner);

@@ -21,6 +21,7 @@ struct pool_process;
 struct pool_process_events {
     void (*ready)(void *owner, struct pool_process *pool);
     void (*health)(void *owner, struct pool_process *pool);
+    void (*leaving)(void *owner, struct pool_process *pool);
     void (*reopened)(void *owner);
     void (*ended)(void *owner, struct pool_process *pool, const struct child_end *end);
 };

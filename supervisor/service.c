@@ -83,6 +83,7 @@ void service_promote(struct service *service, int64_t now_ms)
     backoff_succeeded(&service->backoff);
     if (service->workers > 0)
         pool_process_tell(service->current, CHANNEL_SET_WORKERS, (uint32_t)service->workers, -1);
+    pool_process_tell(service->current, CHANNEL_SERVE, 0, -1);
     if (old)
         pool_process_drain(old, now_ms);
 }
@@ -134,6 +135,17 @@ const char *service_lost_pool(struct service *service, const struct pool_process
                                   : replace_failed(service, now_ms, dice, text);
     }
     return "none, it was leaving";
+}
+
+void service_leaving(struct service *service, struct pool_process *pool, int64_t now_ms)
+{
+    pool->draining = true;
+    pool->kill_at_ms = now_ms + pool->graceful_ms + pool->kill_ms;
+    if (pool == service->current) {
+        service->current = NULL;
+        if (!service->coming)
+            replace_served(service, now_ms);
+    }
 }
 
 void service_settle(struct service *service, const struct pool_process *pool)

@@ -71,6 +71,9 @@ void service_promote(struct service *service, int64_t now_ms);
 const char *service_lost_pool(struct service *service, const struct pool_process *pool,
                               int64_t now_ms, uint32_t dice, char text[96]);
 
+/* A pool that drains without having been told by us (a signal was sent to it) is lost already. */
+void service_leaving(struct service *service, struct pool_process *pool, int64_t now_ms);
+
 /* A pool could not even be started: the next try, as for a death before READY. Returns words. */
 const char *service_start_refused(struct service *service, int64_t now_ms, uint32_t dice,
                                   char text[96]);

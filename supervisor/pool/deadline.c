@@ -8,17 +8,18 @@
 
 /* When the connection in hand is due, and why; CLOCK_NEVER where no limit applies. */
 static int64_t connection_due(const struct scoreboard_view *worker,
-                              const struct deadline_limits *limits, int64_t now_ms,
-                              enum worker_end *reason)
+                              const struct deadline_limits *limits,
+                              const struct deadline_notice *notice, enum worker_end *reason)
 {
     int64_t idle = clock_deadline(worker->moved_ms, limits->idle_ms);
     int64_t lifetime = clock_deadline(worker->started_ms, limits->lifetime_ms);
-    if (limits->graceful_over) {
-        *reason = WORKER_END_GRACEFUL;
-        return now_ms;
-    }
+    int64_t due = clock_earlier(idle, lifetime);
     *reason = idle < lifetime ? WORKER_END_IDLE : WORKER_END_LIFETIME;
-    return clock_earlier(idle, lifetime);
+    if (notice->leave_by_ms <= due) {
+        *reason = WORKER_END_GRACEFUL;
+        due = notice->leave_by_ms;
+    }
+    return due;
 }
 
 static struct deadline_verdict until(int64_t due_ms, int64_t now_ms, enum deadline_action action)
@@ -35,7 +36,9 @@ static struct deadline_verdict give_notice(const struct scoreboard_view *worker,
 {
     if (notice->given && notice->sequence == worker->sequence)
         return until(notice->kill_at_ms, now_ms, DEADLINE_KILL);
-    *notice = (struct deadline_notice){true, worker->sequence, now_ms + limits->kill_ms};
+    notice->given = true;
+    notice->sequence = worker->sequence;
+    notice->kill_at_ms = now_ms + limits->kill_ms;
     return (struct deadline_verdict){DEADLINE_CUT, reason, notice->kill_at_ms};
 }
 
@@ -43,19 +46,16 @@ struct deadline_verdict deadline_judge(const struct scoreboard_view *worker,
                                        const struct deadline_limits *limits,
                                        struct deadline_notice *notice, int64_t now_ms)
 {
-    enum worker_end reason;
-    if (worker->state == SCOREBOARD_STARTING)
-        return until(limits->graceful_over ? now_ms : worker->born_ms + limits->start_ms, now_ms,
-                     DEADLINE_KILL);
-    if (worker->phase == SCOREBOARD_BUSY) {
-        int64_t due = connection_due(worker, limits, now_ms, &reason);
-        if (due <= now_ms)
-            return give_notice(worker, limits, notice, reason, now_ms);
-        return until(due, now_ms, DEADLINE_NONE);
-    }
-    if (limits->graceful_over)
-        return give_notice(worker, limits, notice, WORKER_END_GRACEFUL, now_ms);
-    return (struct deadline_verdict){.next_ms = CLOCK_NEVER};
+    enum worker_end reason = WORKER_END_GRACEFUL;
+    int64_t due = notice->leave_by_ms;
+    if (worker->phase == SCOREBOARD_UNBORN)
+        return until(clock_earlier(due, worker->born_ms + limits->start_ms), now_ms, DEADLINE_KILL);
+    if (worker->phase == SCOREBOARD_BUSY)
+        due = connection_due(worker, limits, notice, &reason);
+    if (due <= now_ms)
+        return give_notice(worker, limits, notice, reason, now_ms);
+    notice->given = false;
+    return until(due, now_ms, DEADLINE_NONE);
 }
 
 int64_t deadline_horizon(const struct deadline_limits *limits, int64_t now_ms)

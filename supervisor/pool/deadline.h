@@ -11,6 +11,7 @@
 #define POOL_DEADLINE_H
 
 #include "include/worker.h"
+#include "lib/clock.h"
 #include "lib/scoreboard.h"
 
 struct deadline_limits {
@@ -18,15 +19,17 @@ struct deadline_limits {
     int64_t idle_ms;     /* idle_timeout, 0: none */
     int64_t lifetime_ms; /* max_lifetime, 0: none */
     int64_t kill_ms;     /* kill_timeout */
-    bool graceful_over;  /* the drain has lasted graceful_timeout: everything has to end */
 };
 
-/* What was done to a worker already; zeroed at its birth. */
+/* What was said to a worker already; DEADLINE_NOTICE_NONE at its birth. */
 struct deadline_notice {
-    bool given;         /* its connection was cut, or it was told to leave at graceful_over */
-    uint32_t sequence;  /* which connection */
-    int64_t kill_at_ms; /* SIGKILL when it is still at it by then */
+    int64_t leave_by_ms; /* graceful_timeout after it was told to leave; CLOCK_NEVER before */
+    bool given;          /* its connection was cut, or leave_by_ms has come */
+    uint32_t sequence;   /* which connection */
+    int64_t kill_at_ms;  /* SIGKILL when it is still at it by then */
 };
+
+#define DEADLINE_NOTICE_NONE ((struct deadline_notice){.leave_by_ms = CLOCK_NEVER})
 
 enum deadline_action { DEADLINE_NONE, DEADLINE_CUT, DEADLINE_KILL };
 
@@ -36,7 +39,8 @@ struct deadline_verdict {
     int64_t next_ms;        /* look at this worker again then */
 };
 
-/* Judge one worker that is not FREE. Updates NOTICE when the verdict is to cut. */
+/* Judge one worker that is not FREE. Updates NOTICE when the verdict is to cut, and takes it back
+ * when the connection turned out to be alive. */
 struct deadline_verdict deadline_judge(const struct scoreboard_view *worker,
                                        const struct deadline_limits *limits,
                                        struct deadline_notice *notice, int64_t now_ms);

@@ -35,7 +35,8 @@ int main(int argc, char **argv)
     log_sink_adopt();
     log_identify("pool", argv[1]);
     prctl(PR_SET_NAME, "preforkd-pool");
-    close_range(CHANNEL_FD_CHANNEL, ~0U, CLOSE_RANGE_CLOEXEC);
+    if (close_range(CHANNEL_FD_CHANNEL, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+        return EXIT_CODE_OS;
     if (pool_init(&pool, listeners, &error) < 0) {
         channel_send(pool.channel.fd, CHANNEL_FAILED, 0, 0, error.text, -1);
         return (int)error.code;

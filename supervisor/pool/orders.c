@@ -15,11 +15,12 @@
 
 #define STORE(field, value) atomic_store_explicit(&(field), (value), memory_order_relaxed)
 
-void orders_report(struct pool *pool, enum channel_type type, const char *text)
+int orders_report(struct pool *pool, enum channel_type type, const char *text)
 {
-    if (pool->channel.fd >= 0)
-        channel_send(pool->channel.fd, type, (uint32_t)pool->table.ready,
-                     (uint32_t)pool->policy.target, text, -1);
+    if (pool->channel.fd < 0)
+        return -1;
+    return channel_send(pool->channel.fd, type, (uint32_t)pool->table.ready,
+                        (uint32_t)pool->policy.target, text, -1);
 }
 
 static void close_listeners(struct pool *pool)
@@ -35,8 +36,7 @@ void orders_drain(struct pool *pool)
     log_debug("draining");
     pool->policy.stopping = true;
     close_listeners(pool);
-    worker_table_drain(&pool->table, INT64_MAX);
-    pool->graceful_end_ms = clock_now_ms() + pool->service->graceful_timeout;
+    pool_drain_workers(pool, INT64_MAX);
 }
 
 static void stop(struct pool *pool)
@@ -79,6 +79,10 @@ static void obey(struct pool *pool, const struct channel_message *message, int p
         break;
     case CHANNEL_STOP:
         stop(pool);
+        break;
+    case CHANNEL_SERVE:
+        fds_close(&pool->gate);
+        pool->plan.gate_open = true;
         break;
     case CHANNEL_SET_WORKERS:
         orders_set_workers(pool, message->value);

@@ -8,8 +8,9 @@
 #include "supervisor/pool/pool.h"
 
 /* Tell the supervisor, with the number of workers that are ready and wanted. It is not waited for:
- * a message it has no room for is dropped, and nothing is said once it is gone. */
-void orders_report(struct pool *pool, enum channel_type type, const char *text);
+ * a message it has no room for is dropped, and nothing is said once it is gone. 0, or -1 where it
+ * was not sent. */
+int orders_report(struct pool *pool, enum channel_type type, const char *text);
 
 /* For the event loop: carry out what came over the channel. Its end is the supervisor's, and an
  * order to drain. */

@@ -30,22 +30,20 @@
 #define STORE(field, value) atomic_store_explicit(&(field), (value), memory_order_relaxed)
 #define ADD(field, value)   atomic_fetch_add_explicit(&(field), (value), memory_order_relaxed)
 
+/* What could not be said is said in a later turn. */
 static void report(struct pool *pool)
 {
     bool whole = pool->table.ready >= pool->policy.target;
     bool trouble = pool->policy.backoff.failures > 0;
-    if (!pool->ready_said && pool->policy.proved && (whole || trouble)) {
-        pool->ready_said = true;
-        orders_report(pool, CHANNEL_READY, NULL);
-    }
-    if (trouble && pool->trouble[0] != '\0') {
+    if (!pool->ready_said && pool->policy.proved && (whole || trouble))
+        pool->ready_said = orders_report(pool, CHANNEL_READY, NULL) == 0;
+    if (trouble && pool->trouble[0] != '\0' &&
+        orders_report(pool, CHANNEL_HEALTH, pool->trouble) == 0) {
         pool->degraded_said = true;
-        orders_report(pool, CHANNEL_HEALTH, pool->trouble);
         pool->trouble[0] = '\0';
     }
-    if (pool->degraded_said && !trouble && whole) {
+    if (pool->degraded_said && !trouble && whole && orders_report(pool, CHANNEL_HEALTH, "") == 0) {
         pool->degraded_said = false;
-        orders_report(pool, CHANNEL_HEALTH, "");
         log_info("all %lld workers are ready again", (long long)pool->policy.target);
     }
 }
@@ -71,6 +69,13 @@ static void fork_workers(struct pool *pool, int64_t count, bool restart)
     }
 }
 
+void pool_drain_workers(struct pool *pool, int64_t count)
+{
+    int64_t leave_by = clock_now_ms() + pool->service->graceful_timeout;
+    worker_table_drain(&pool->table, count, leave_by);
+    pool->check_at_ms = clock_earlier(pool->check_at_ms, leave_by);
+}
+
 static void follow_policy(struct pool *pool, int64_t *wake_ms)
 {
     int64_t now = clock_now_ms();
@@ -78,15 +83,15 @@ static void follow_policy(struct pool *pool, int64_t *wake_ms)
     struct pool_decision decision =
         pool_policy_decide(&pool->policy, pool->table.starting, pool->table.ready, now);
     if (decision.drain > 0)
-        worker_table_drain(&pool->table, decision.drain);
+        pool_drain_workers(pool, decision.drain);
     if (decision.fork > 0) {
         fork_workers(pool, decision.fork, restart);
         pool->check_at_ms = clock_earlier(pool->check_at_ms, now + pool->limits.start_ms);
     }
+    *wake_ms = decision.wake_ms;
     /* A refused fork has set a hold-off that the decision could not know of. */
-    *wake_ms = pool->policy.backoff.failures > 0 && !pool->policy.stopping
-                   ? clock_earlier(decision.wake_ms, pool->policy.backoff.hold_until_ms)
-                   : decision.wake_ms;
+    if (!pool->policy.stopping && backoff_holding(&pool->policy.backoff, now))
+        *wake_ms = clock_earlier(*wake_ms, pool->policy.backoff.hold_until_ms);
 }
 
 /* What the end of a worker asks for; returns the words for its obituary. */
@@ -98,15 +103,20 @@ static const char *after_death(struct pool *pool, const struct worker_entry *end
         return "none, the pool is stopping";
     if (ended->state == SCOREBOARD_DRAINING)
         return "none, it was leaving";
-    if (ended->state == SCOREBOARD_READY) {
+    bool dead_socket = !end->signalled && end->number == WORKER_EXIT_SOCKET;
+    if (ended->state == SCOREBOARD_READY && !dead_socket) {
         if (!expected)
             pool_policy_crashed(&pool->policy);
         return "replaced at once";
     }
     int64_t delay = pool_policy_failed(&pool->policy, false, clock_now_ms(), dice_roll());
-    snprintf(pool->trouble, sizeof pool->trouble, "a worker ended by %s before it was ready",
-             obituary_cause(end, cause));
-    snprintf(text, 96, "died before it was ready: next try in %lld ms", (long long)delay);
+    if (dead_socket)
+        snprintf(pool->trouble, sizeof pool->trouble, "the listening socket is unusable");
+    else
+        snprintf(pool->trouble, sizeof pool->trouble, "a worker ended by %s before it was ready",
+                 obituary_cause(end, cause));
+    snprintf(text, 96, "%s: next try in %lld ms",
+             dead_socket ? "cannot serve" : "died before it was ready", (long long)delay);
     return text;
 }
 
@@ -157,8 +167,10 @@ static void on_signal(struct loop_source *source, uint32_t events)
     int number;
     (void)events;
     while ((number = signals_next(source->fd)) != 0)
-        if (number == SIGTERM || number == SIGINT || number == SIGQUIT)
+        if (number == SIGTERM || number == SIGINT || number == SIGQUIT) {
+            orders_report(pool, CHANNEL_LEAVING, NULL);
             orders_drain(pool);
+        }
 }
 
 static int watch(struct pool *pool, struct loop_source *source, int fd,
@@ -175,28 +187,34 @@ static int arrange_descriptors(struct pool *pool, int listeners, struct error *e
 {
     int keep_below = CHANNEL_FD_LISTENERS + listeners;
     int channel = fcntl(CHANNEL_FD_CHANNEL, F_DUPFD_CLOEXEC, keep_below);
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int gate[2] = {-1, -1}, mailbox[2] = {-1, -1};
     int notify = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    int mailbox[2] = {-1, -1};
-    if (channel < 0 || null < 0 || notify < 0 ||
+    if (channel < 0 || notify < 0 || pipe2(gate, O_CLOEXEC) < 0 ||
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, mailbox) < 0)
         return error_set_errno(error, EXIT_CODE_OS, "cannot open descriptors");
     pool->channel.fd = channel;
-    pool->plan.dead_fd = dup3(null, CHANNEL_FD_CHANNEL, O_CLOEXEC);
+    pool->gate = fcntl(gate[1], F_DUPFD_CLOEXEC, keep_below);
+    pool->log_mailbox = fcntl(mailbox[1], F_DUPFD_CLOEXEC, keep_below);
+    if (pool->gate < 0 || pool->log_mailbox < 0)
+        return error_set_errno(error, EXIT_CODE_OS, "cannot open descriptors");
+    pool->plan.gate_fd = dup3(gate[0], CHANNEL_FD_CHANNEL, O_CLOEXEC);
     pool->plan.notify_fd = dup3(notify, CHANNEL_FD_CONFIG, O_CLOEXEC);
     pool->plan.log_mailbox_fd = dup3(mailbox[0], CHANNEL_FD_SCOREBOARD, O_CLOEXEC);
-    pool->log_mailbox = fcntl(mailbox[1], F_DUPFD_CLOEXEC, keep_below);
-    fds_close(&null);
-    fds_close(&notify);
-    fds_close(&mailbox[0]);
-    fds_close(&mailbox[1]);
+    int moved[] = {gate[0], gate[1], mailbox[0], mailbox[1], notify};
+    for (size_t i = 0; i < sizeof moved / sizeof *moved; i++)
+        fds_close(&moved[i]);
+    return 0;
+}
+
+static void describe_descriptors(struct pool *pool, int listeners)
+{
     for (int i = 0; i < listeners; i++)
         pool->listeners[i] = CHANNEL_FD_LISTENERS + i;
     pool->plan.listeners = pool->listeners;
     pool->plan.listener_count = listeners;
-    pool->plan.keep_below = keep_below;
+    pool->plan.keep_below = CHANNEL_FD_LISTENERS + listeners;
+    pool->plan.dead_fd = STDIN_FILENO; /* /dev/null */
     pool->plan.pool_pid = getpid();
-    return 0;
 }
 
 static int init_scoreboard(struct pool *pool, struct error *error)
@@ -240,7 +258,6 @@ static void init_workers(struct pool *pool)
                                             .idle_ms = with_clock_error(service->idle_timeout),
                                             .lifetime_ms = with_clock_error(service->max_lifetime),
                                             .kill_ms = service->kill_timeout};
-    pool->graceful_end_ms = CLOCK_NEVER;
 }
 
 int pool_init(struct pool *pool, int listeners, struct error *error)
@@ -253,6 +270,7 @@ int pool_init(struct pool *pool, int listeners, struct error *error)
     pool->plan.service = pool->service;
     log_configure((enum log_level)pool->config->log.level,
                   (enum log_format)pool->config->log.format);
+    describe_descriptors(pool, listeners);
     if (init_scoreboard(pool, error) < 0 || arrange_descriptors(pool, listeners, error) < 0 ||
         init_loop(pool, error) < 0 || worker_prepare(&pool->plan, error) < 0)
         return -1;
@@ -266,14 +284,8 @@ void pool_run(struct pool *pool)
         int64_t wake_ms;
         follow_policy(pool, &wake_ms);
         report(pool);
-        loop_wait(&pool->loop,
-                  clock_earlier(wake_ms, clock_earlier(pool->check_at_ms, pool->graceful_end_ms)));
+        loop_wait(&pool->loop, clock_earlier(wake_ms, pool->check_at_ms));
         int64_t now = clock_now_ms();
-        if (now >= pool->graceful_end_ms) {
-            pool->limits.graceful_over = true;
-            pool->graceful_end_ms = CLOCK_NEVER;
-            pool->check_at_ms = now;
-        }
         if (now >= pool->check_at_ms)
             pool->check_at_ms = worker_table_check(&pool->table, &pool->limits, now);
     }

@@ -22,10 +22,10 @@ struct pool {
     struct loop loop;
     struct loop_source channel; /* to the supervisor; fd -1 once it is gone */
     struct loop_source signals;
+    int gate;                  /* write end of the gate's pipe; -1 once it is open */
     int log_mailbox;           /* our end; the workers' is plan.log_mailbox_fd */
     struct loop_source notify; /* workers say READY */
     int64_t check_at_ms;       /* next look at the deadlines */
-    int64_t graceful_end_ms;   /* of the drain; CLOCK_NEVER while there is none */
     bool ready_said;
     bool degraded_said;
     char trouble[256]; /* why workers could not be started; "" when well */
@@ -34,6 +34,9 @@ struct pool {
 /* The inits, in order: descriptors of channel.h, configuration, scoreboard, handler, event loop.
  * LISTENERS: how many listening sockets there are. 0, or -1 with ERROR. */
 int pool_init(struct pool *pool, int listeners, struct error *error);
+
+/* Send COUNT workers away; what they have in hand may go on for graceful_timeout. */
+void pool_drain_workers(struct pool *pool, int64_t count);
 
 /* Serve until the supervisor says otherwise or is gone. Returns when every worker has ended. */
 void pool_run(struct pool *pool);

@@ -54,6 +54,8 @@ struct pool_decision pool_policy_decide(struct pool_policy *policy, int64_t star
     int64_t missing = policy->target - starting - ready;
     if (policy->stopping)
         return decision;
+    if (missing <= 0 && starting == 0)
+        backoff_succeeded(&policy->backoff); /* what failed is not wanted any more */
     if (missing < 0)
         decision.drain = -missing;
     else if (missing > 0 && (!policy->proved || policy->backoff.failures > 0))

@@ -15,13 +15,15 @@
 #define STORE(field, value) atomic_store_explicit(&(field), (value), memory_order_relaxed)
 #define ADD(field, value)   atomic_fetch_add_explicit(&(field), (value), memory_order_relaxed)
 
+#define BLANK_ENTRY ((struct worker_entry){.child = CHILD_NONE, .notice = DEADLINE_NOTICE_NONE})
+
 void worker_table_init(struct worker_table *table, struct loop *loop,
                        const struct worker_plan *plan, uint32_t slots)
 {
     *table = (struct worker_table){.loop = loop, .plan = plan, .slots = slots};
     table->entries = memory_zeroed(slots, sizeof *table->entries);
     for (uint32_t i = 0; i < slots; i++)
-        table->entries[i].child = CHILD_NONE;
+        table->entries[i] = BLANK_ENTRY;
 }
 
 static int64_t *counter(struct worker_table *table, enum scoreboard_state state)
@@ -108,7 +110,7 @@ static void on_pidfd(struct loop_source *source, uint32_t events)
     table->ended(table, slot, &ended, &end);
     settle_counters(table, slot);
     set_state(table, slot, SCOREBOARD_FREE);
-    *entry = (struct worker_entry){.child = CHILD_NONE};
+    *entry = BLANK_ENTRY;
 }
 
 static int free_slot(const struct worker_table *table, uint32_t *slot)
@@ -146,7 +148,8 @@ int worker_table_fork(struct worker_table *table)
     return 0;
 }
 
-static int64_t drain_those(struct worker_table *table, int64_t count, bool busy_too)
+static int64_t drain_those(struct worker_table *table, int64_t count, bool busy_too,
+                           int64_t leave_by_ms)
 {
     for (uint32_t slot = table->slots; slot-- > 0 && count > 0;) {
         struct worker_entry *entry = &table->entries[slot];
@@ -155,6 +158,7 @@ static int64_t drain_those(struct worker_table *table, int64_t count, bool busy_
             (worker->phase == SCOREBOARD_BUSY && !busy_too))
             continue;
         child_signal(&entry->child, WORKER_DRAIN);
+        entry->notice.leave_by_ms = leave_by_ms;
         set_state(table, slot, SCOREBOARD_DRAINING);
         count--;
     }
@@ -162,9 +166,10 @@ static int64_t drain_those(struct worker_table *table, int64_t count, bool busy_
 }
 
 /* The second pass takes all that are left: one that was busy in the first may be idle by now. */
-void worker_table_drain(struct worker_table *table, int64_t count)
+void worker_table_drain(struct worker_table *table, int64_t count, int64_t leave_by_ms)
 {
-    drain_those(table, drain_those(table, count, false), true);
+    count = drain_those(table, count, false, leave_by_ms);
+    drain_those(table, count, true, leave_by_ms);
 }
 
 void worker_table_signal_all(struct worker_table *table, int signal)
@@ -188,7 +193,7 @@ static void carry_out(struct worker_entry *entry, const struct scoreboard_view *
                            worker_cut_value(view->sequence, verdict.reason));
     } else if (verdict.action == DEADLINE_KILL && !entry->killed) {
         log_warning("worker %d did not %s in time, killing it", (int)entry->child.pid,
-                    entry->state == SCOREBOARD_STARTING ? "become ready" : "end its connection");
+                    view->phase == SCOREBOARD_UNBORN ? "become ready" : "end its connection");
         entry->killed = true;
         child_signal(&entry->child, SIGKILL);
     }
@@ -197,7 +202,7 @@ static void carry_out(struct worker_entry *entry, const struct scoreboard_view *
 int64_t worker_table_check(struct worker_table *table, const struct deadline_limits *limits,
                            int64_t now_ms)
 {
-    int64_t next = limits->graceful_over ? CLOCK_NEVER : deadline_horizon(limits, now_ms);
+    int64_t next = deadline_horizon(limits, now_ms);
     for (uint32_t slot = 0; slot < table->slots; slot++) {
         struct worker_entry *entry = &table->entries[slot];
         struct scoreboard_view view;

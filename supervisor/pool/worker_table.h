@@ -30,7 +30,7 @@ struct worker_table {
     int64_t starting, ready, draining; /* entries in each state */
     /* Called when workers became READY. */
     void (*got_ready)(struct worker_table *table);
-    /* Called when a worker ended; the entry is FREE again and ENDED tells what it was. */
+    /* Called when a worker ended; ENDED is a copy of its entry, which will be FREE. */
     void (*ended)(struct worker_table *table, uint32_t slot, const struct worker_entry *ended,
                   const struct child_end *end);
     void *owner;
@@ -45,8 +45,9 @@ int worker_table_fork(struct worker_table *table);
 /* Entries whose workers have said READY change state; got_ready() is called where any did. */
 void worker_table_notice_ready(struct worker_table *table);
 
-/* Tell COUNT workers to leave, idle ones first. Already leaving ones are not counted. */
-void worker_table_drain(struct worker_table *table, int64_t count);
+/* Tell COUNT workers to leave, idle ones first; connections that they have in hand may go on until
+ * LEAVE_BY_MS. Already leaving ones are not counted. */
+void worker_table_drain(struct worker_table *table, int64_t count, int64_t leave_by_ms);
 
 /* Send SIGNAL to all. */
 void worker_table_signal_all(struct worker_table *table, int signal);
