@@ -27,7 +27,7 @@ static int fresh(void **state)
     (void)state;
     limits = (struct deadline_limits){
         .start_ms = START, .idle_ms = IDLE, .lifetime_ms = LIFETIME, .kill_ms = KILL};
-    notice = (struct deadline_notice){0};
+    notice = DEADLINE_NOTICE_NONE;
     worker = (struct scoreboard_view){
         .state = SCOREBOARD_READY, .phase = SCOREBOARD_IDLE, .sequence = 2, .born_ms = 500};
     return 0;
@@ -66,6 +66,19 @@ static void starting_worker_has_start_timeout(void **state)
     expect(500 + START - 1, DEADLINE_NONE, 500 + START);
     expect(500 + START, DEADLINE_KILL, CLOCK_NEVER);
     expect(500 + START + 1000, DEADLINE_KILL, CLOCK_NEVER);
+}
+
+/* It may have been told to leave before it was ready. */
+static void leaving_worker_that_never_was_ready(void **state)
+{
+    (void)state;
+    worker.state = SCOREBOARD_DRAINING;
+    worker.phase = SCOREBOARD_UNBORN;
+    expect(500, DEADLINE_NONE, 500 + START);
+    expect(500 + START, DEADLINE_KILL, CLOCK_NEVER);
+    notice.leave_by_ms = 1000;
+    expect(999, DEADLINE_NONE, 1000);
+    expect(1000, DEADLINE_KILL, CLOCK_NEVER);
 }
 
 static void idle_worker_has_no_deadline(void **state)
@@ -139,7 +152,7 @@ static void who_ignores_the_cut_is_killed(void **state)
     expect(cut + KILL, DEADLINE_KILL, CLOCK_NEVER);
 }
 
-static void late_bytes_do_not_put_off_the_kill(void **state)
+static void late_bytes_do_not_make_a_connection_younger(void **state)
 {
     const int64_t cut = 1000 + LIFETIME;
     (void)state;
@@ -147,6 +160,19 @@ static void late_bytes_do_not_put_off_the_kill(void **state)
     expect_cut(cut, WORKER_END_LIFETIME);
     worker.moved_ms = cut + KILL - 1;
     expect(cut + KILL, DEADLINE_KILL, CLOCK_NEVER);
+}
+
+/* The byte came while the look was being taken: the connection is not idle, and not to be killed.
+ */
+static void late_bytes_take_an_idle_notice_back(void **state)
+{
+    const int64_t cut = 1000 + IDLE;
+    (void)state;
+    serve(4, 1000, 1000);
+    expect_cut(cut, WORKER_END_IDLE);
+    worker.moved_ms = cut + 1;
+    expect(cut + KILL, DEADLINE_NONE, cut + 1 + IDLE);
+    expect_cut(cut + 1 + IDLE, WORKER_END_IDLE);
 }
 
 static void new_connection_after_the_cut_is_left_alone(void **state)
@@ -183,43 +209,59 @@ static void draining_worker_keeps_its_limits(void **state)
     expect_cut(1000 + IDLE, WORKER_END_IDLE);
 }
 
-static void graceful_over_ends_connections_at_once(void **state)
+static void told_to_leave_connections_go_on_until_then(void **state)
 {
     (void)state;
-    limits.graceful_over = true;
+    notice.leave_by_ms = 5000;
     worker.state = SCOREBOARD_DRAINING;
     serve(4, 1000, 1000);
-    expect_cut(1001, WORKER_END_GRACEFUL);
-    expect(1001, DEADLINE_NONE, 1001 + KILL);
-    expect(1001 + KILL, DEADLINE_KILL, CLOCK_NEVER);
+    expect(1001, DEADLINE_NONE, 5000);
+    expect(4999, DEADLINE_NONE, 5000);
+    expect_cut(5000, WORKER_END_GRACEFUL);
+    expect(5000, DEADLINE_NONE, 5000 + KILL);
+    expect(5000 + KILL, DEADLINE_KILL, CLOCK_NEVER);
 }
 
-static void graceful_over_gives_idle_workers_a_last_date(void **state)
+static void earlier_limit_counts_for_leaving_workers_too(void **state)
 {
     (void)state;
-    limits.graceful_over = true;
+    notice.leave_by_ms = 1000 + IDLE + 1;
     worker.state = SCOREBOARD_DRAINING;
-    expect_cut(1000, WORKER_END_GRACEFUL);
-    expect(1000 + KILL - 1, DEADLINE_NONE, 1000 + KILL);
-    expect(1000 + KILL, DEADLINE_KILL, CLOCK_NEVER);
+    serve(4, 1000, 1000);
+    expect(1001, DEADLINE_NONE, 1000 + IDLE);
+    expect_cut(1000 + IDLE, WORKER_END_IDLE);
 }
 
-static void graceful_over_ends_starting_workers(void **state)
+static void bytes_do_not_put_off_the_leave(void **state)
 {
     (void)state;
-    limits.graceful_over = true;
-    worker.state = SCOREBOARD_STARTING;
-    worker.phase = SCOREBOARD_UNBORN;
-    expect(501, DEADLINE_KILL, CLOCK_NEVER);
+    notice.leave_by_ms = 5000;
+    worker.state = SCOREBOARD_DRAINING;
+    serve(4, 1000, 4999);
+    expect_cut(5000, WORKER_END_GRACEFUL);
+    worker.moved_ms = 5001;
+    expect(5000 + KILL, DEADLINE_KILL, CLOCK_NEVER);
 }
 
-static void earlier_notice_stands_when_graceful_is_over(void **state)
+static void idle_worker_that_does_not_leave_is_killed(void **state)
+{
+    (void)state;
+    notice.leave_by_ms = 5000;
+    worker.state = SCOREBOARD_DRAINING;
+    expect(1000, DEADLINE_NONE, 5000);
+    expect_cut(5000, WORKER_END_GRACEFUL);
+    expect(5000 + KILL - 1, DEADLINE_NONE, 5000 + KILL);
+    expect(5000 + KILL, DEADLINE_KILL, CLOCK_NEVER);
+}
+
+static void earlier_notice_stands_when_it_has_to_leave(void **state)
 {
     const int64_t cut = 1000 + IDLE;
     (void)state;
     serve(4, 1000, 1000);
     expect_cut(cut, WORKER_END_IDLE);
-    limits.graceful_over = true;
+    worker.state = SCOREBOARD_DRAINING;
+    notice.leave_by_ms = cut + 1000;
     expect(cut + 1000, DEADLINE_NONE, cut + KILL); /* not put off */
     expect(cut + KILL, DEADLINE_KILL, CLOCK_NEVER);
 }
@@ -242,6 +284,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(starting_worker_has_start_timeout, fresh),
+        cmocka_unit_test_setup(leaving_worker_that_never_was_ready, fresh),
         cmocka_unit_test_setup(idle_worker_has_no_deadline, fresh),
         cmocka_unit_test_setup(silence_ends_a_connection, fresh),
         cmocka_unit_test_setup(byte_moves_the_deadline, fresh),
@@ -249,14 +292,16 @@ int main(void)
         cmocka_unit_test_setup(earlier_limit_counts, fresh),
         cmocka_unit_test_setup(limits_of_0_are_none, fresh),
         cmocka_unit_test_setup(who_ignores_the_cut_is_killed, fresh),
-        cmocka_unit_test_setup(late_bytes_do_not_put_off_the_kill, fresh),
+        cmocka_unit_test_setup(late_bytes_do_not_make_a_connection_younger, fresh),
+        cmocka_unit_test_setup(late_bytes_take_an_idle_notice_back, fresh),
         cmocka_unit_test_setup(new_connection_after_the_cut_is_left_alone, fresh),
         cmocka_unit_test_setup(worker_that_obeyed_the_cut_is_left_alone, fresh),
         cmocka_unit_test_setup(draining_worker_keeps_its_limits, fresh),
-        cmocka_unit_test_setup(graceful_over_ends_connections_at_once, fresh),
-        cmocka_unit_test_setup(graceful_over_gives_idle_workers_a_last_date, fresh),
-        cmocka_unit_test_setup(graceful_over_ends_starting_workers, fresh),
-        cmocka_unit_test_setup(earlier_notice_stands_when_graceful_is_over, fresh),
+        cmocka_unit_test_setup(told_to_leave_connections_go_on_until_then, fresh),
+        cmocka_unit_test_setup(earlier_limit_counts_for_leaving_workers_too, fresh),
+        cmocka_unit_test_setup(bytes_do_not_put_off_the_leave, fresh),
+        cmocka_unit_test_setup(idle_worker_that_does_not_leave_is_killed, fresh),
+        cmocka_unit_test_setup(earlier_notice_stands_when_it_has_to_leave, fresh),
         cmocka_unit_test_setup(horizon_is_the_shortest_limit, fresh),
     };
     return cmocka_run_group_tests_name("deadline", tests, NULL, NULL);
