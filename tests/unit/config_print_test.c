@@ -5,16 +5,12 @@
  */
 #include "lib/config.h"
 
-#include "lib/config_snapshot.h"
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 /* cmocka wants the three above first. */
 #include <cmocka.h>
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -187,55 +183,6 @@ static void snapshot_holds_log_and_service(void **state)
     buffer_release(&again);
 }
 
-static void snapshot_travels_in_a_sealed_memfd(void **state)
-{
-    struct config *config = load(ALL_SET);
-    struct error error;
-    struct buffer before = {0}, after = {0};
-    (void)state;
-    int fd = config_snapshot_create(config, &config->services[1], &error);
-    assert_true(fd >= 0);
-    assert_int_equal(pwrite(fd, "x", 1, 0), -1);
-    assert_int_equal(errno, EPERM);
-    assert_int_equal(ftruncate(fd, 0), -1);
-    assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
-    struct config *read = config_snapshot_read(fd, &error);
-    assert_non_null(read);
-    config_print_snapshot(config, &config->services[1], &before);
-    config_print_snapshot(read, &read->services[0], &after);
-    assert_string_equal(buffer_text(&after), buffer_text(&before));
-    assert_string_equal(read->services[0].name, "two");
-    close(fd);
-    config_release(read);
-    config_release(config);
-    buffer_release(&before);
-    buffer_release(&after);
-}
-
-static void expect_no_snapshot(const char *text, const char *words)
-{
-    struct error error = {0};
-    int fd = memfd_create("config", MFD_CLOEXEC);
-    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-    assert_null(config_snapshot_read(fd, &error));
-    assert_int_equal(error.code, EXIT_CODE_SOFTWARE);
-    if (!strstr(error.text, words))
-        fail_msg("no \"%s\" in: %s", words, error.text);
-    close(fd);
-}
-
-static void rubbish_is_no_snapshot(void **state)
-{
-    struct error error;
-    (void)state;
-    expect_no_snapshot("", "there is no service");
-    expect_no_snapshot("services = {", "syntax error");
-    expect_no_snapshot("services = { a = { listen = \"unix:@x\"; handler = \"echo\"; };\n"
-                       "b = { listen = \"unix:@y\"; handler = \"echo\"; }; };",
-                       "2 services");
-    assert_null(config_snapshot_read(-1, &error));
-}
-
 /* The fingerprint of the first service in TEXT; to be freed. */
 static struct buffer fingerprint(const char *text)
 {
@@ -310,8 +257,6 @@ int main(void)
         cmocka_unit_test_teardown(every_key_is_printed, release),
         cmocka_unit_test_teardown(elastic_pool_has_no_fixed_number, release),
         cmocka_unit_test_teardown(snapshot_holds_log_and_service, release),
-        cmocka_unit_test_teardown(snapshot_travels_in_a_sealed_memfd, release),
-        cmocka_unit_test_teardown(rubbish_is_no_snapshot, release),
         cmocka_unit_test_teardown(fingerprint_ignores_the_way_it_is_written, release),
         cmocka_unit_test_teardown(fingerprint_notices_all_that_matters, release),
         cmocka_unit_test_teardown(fingerprint_has_what_names_resolve_to, release),
