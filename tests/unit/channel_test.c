@@ -230,6 +230,40 @@ static void descriptor_of_rubbish_is_closed(void **state)
     assert_int_equal(count_descriptors(), before);
 }
 
+/* More descriptors than a message may have, sent by somebody who means no good. */
+static void send_descriptors(int count)
+{
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(8 * sizeof(int))];
+    } control = {0};
+    struct channel_message whole = sound();
+    struct iovec part = {.iov_base = &whole, .iov_len = sizeof whole};
+    struct msghdr packet = {.msg_iov = &part,
+                            .msg_iovlen = 1,
+                            .msg_control = control.room,
+                            .msg_controllen = CMSG_SPACE((size_t)count * sizeof(int))};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&packet);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN((size_t)count * sizeof(int));
+    for (int i = 0; i < count; i++)
+        memcpy(CMSG_DATA(header) + (size_t)i * sizeof i, &ends[0], sizeof i);
+    assert_int_equal(sendmsg(ends[0], &packet, 0), sizeof whole);
+}
+
+static void surplus_descriptors_do_not_pile_up(void **state)
+{
+    int before = count_descriptors();
+    (void)state;
+    for (int count = 2; count <= 8; count++) {
+        send_descriptors(count);
+        channel_receive(ends[1], &message, &passed);
+        fds_close(&passed);
+        assert_int_equal(count_descriptors(), before);
+    }
+}
+
 static void every_type_has_its_name(void **state)
 {
     (void)state;
@@ -259,6 +293,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(text_without_an_end_is_rubbish, open_pair, close_pair),
         cmocka_unit_test_setup_teardown(descriptor_travels_along, open_pair, close_pair),
         cmocka_unit_test_setup_teardown(descriptor_of_rubbish_is_closed, open_pair, close_pair),
+        cmocka_unit_test_setup_teardown(surplus_descriptors_do_not_pile_up, open_pair, close_pair),
         cmocka_unit_test(every_type_has_its_name),
     };
     return cmocka_run_group_tests_name("channel", tests, NULL, NULL);

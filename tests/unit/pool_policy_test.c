@@ -195,6 +195,26 @@ static void scaling_down_drains(void **state)
     expect(0, 3, 0, 0, 0, CLOCK_NEVER);
 }
 
+static void what_failed_and_is_not_wanted_is_forgotten(void **state)
+{
+    (void)state;
+    pool_policy_failed(&policy, false, 0, NO_SPREAD);
+    expect(0, 3, 0, 0, 0, DELAY);
+    policy.target = 3;
+    expect(0, 3, 1, 0, 0, CLOCK_NEVER);
+    assert_int_equal(policy.backoff.failures, 0);
+    policy.target = 5;
+    expect(0, 3, 2, 2, 0, CLOCK_NEVER);
+}
+
+static void trial_that_is_on_its_way_is_not_forgotten(void **state)
+{
+    (void)state;
+    pool_policy_failed(&policy, false, 0, NO_SPREAD);
+    expect(1, TARGET - 1, DELAY, 0, 0, CLOCK_NEVER); /* it may fail, too */
+    assert_int_equal(pool_policy_failed(&policy, false, DELAY, NO_SPREAD), 2 * DELAY);
+}
+
 static void scaling_up_forks(void **state)
 {
     (void)state;
@@ -349,6 +369,8 @@ int main(void)
         cmocka_unit_test_setup(burst_grows_with_the_pool, proved),
         cmocka_unit_test_setup(crash_storm_is_no_fork_bomb, proved),
         cmocka_unit_test_setup(scaling_down_drains, proved),
+        cmocka_unit_test_setup(what_failed_and_is_not_wanted_is_forgotten, proved),
+        cmocka_unit_test_setup(trial_that_is_on_its_way_is_not_forgotten, proved),
         cmocka_unit_test_setup(scaling_up_forks, proved),
         cmocka_unit_test_setup(stopping_pool_forks_nothing, proved),
         cmocka_unit_test_setup(random_lives_keep_the_rules, newborn),

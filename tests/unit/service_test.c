@@ -243,6 +243,7 @@ static void promoted_pool_takes_over(void **state)
     assert_string_equal(service->trouble, "");
     assert_int_equal(service->retry_ms, CLOCK_NEVER);
     assert_int_equal(service->backoff.failures, 0);
+    assert_int_equal(told(&value), CHANNEL_SERVE);
     assert_int_equal(told(&value), CHANNEL_NONE);
     assert_true(second.draining);
     assert_true(second.kill_at_ms >= 1000 + 30000 + 5000 && second.kill_at_ms < CLOCK_NEVER);
@@ -269,6 +270,44 @@ static void scaled_service_stays_scaled(void **state)
     service_promote(service, 1000);
     assert_int_equal(told(&value), CHANNEL_SET_WORKERS);
     assert_int_equal(value, 17);
+    assert_int_equal(told(&value), CHANNEL_SERVE); /* with that many from the start */
+}
+
+static void pool_that_leaves_by_itself_is_replaced_at_once(void **state)
+{
+    (void)state;
+    service->current = &first;
+    service_leaving(service, &first, 1000);
+    assert_null(service->current);
+    assert_int_equal(service->retry_ms, 1000);
+    assert_true(first.draining);
+    assert_true(first.kill_at_ms >= 1000 + 30000 + 5000 && first.kill_at_ms < CLOCK_NEVER);
+}
+
+static void pool_that_leaves_by_itself_is_not_replaced_twice(void **state)
+{
+    char text[96];
+    (void)state;
+    service->current = &first;
+    service->coming = &second;
+    service_leaving(service, &first, 1000);
+    assert_null(service->current);
+    assert_ptr_equal(service->coming, &second);
+    assert_int_equal(service->retry_ms, CLOCK_NEVER);
+    assert_string_equal(service_lost_pool(service, &first, 2000, NO_SPREAD, text),
+                        "none, it was leaving");
+    assert_int_equal(service->retry_ms, CLOCK_NEVER);
+}
+
+static void coming_pool_that_leaves_is_waited_for(void **state)
+{
+    (void)state;
+    service->current = &second;
+    service->coming = &first;
+    service_leaving(service, &first, 1000);
+    assert_ptr_equal(service->current, &second);
+    assert_ptr_equal(service->coming, &first); /* its end decides */
+    assert_true(first.draining);
 }
 
 static void counters_of_lost_pools_are_kept(void **state)
@@ -317,6 +356,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(promoted_pool_takes_over, make, release),
         cmocka_unit_test_setup_teardown(replaced_pool_is_told_to_drain, make, release),
         cmocka_unit_test_setup_teardown(scaled_service_stays_scaled, make, release),
+        cmocka_unit_test_setup_teardown(pool_that_leaves_by_itself_is_replaced_at_once, make,
+                                        release),
+        cmocka_unit_test_setup_teardown(pool_that_leaves_by_itself_is_not_replaced_twice, make,
+                                        release),
+        cmocka_unit_test_setup_teardown(coming_pool_that_leaves_is_waited_for, make, release),
         cmocka_unit_test_setup_teardown(counters_of_lost_pools_are_kept, make, release),
     };
     return cmocka_run_group_tests_name("service", tests, NULL, NULL);
