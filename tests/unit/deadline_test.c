@@ -189,6 +189,19 @@ static void new_connection_after_the_cut_is_left_alone(void **state)
     expect(cut + 1 + IDLE + KILL, DEADLINE_KILL, CLOCK_NEVER);
 }
 
+/* Nobody looked while it was still within its limits: it is cut, not killed for the one before. */
+static void new_connection_has_a_notice_of_its_own(void **state)
+{
+    const int64_t cut = 1000 + IDLE, late = cut + 1 + IDLE;
+    (void)state;
+    serve(4, 1000, 1000);
+    expect_cut(cut, WORKER_END_IDLE);
+    serve(6, cut + 1, cut + 1);
+    expect_cut(late, WORKER_END_IDLE);
+    assert_int_equal(notice.sequence, 6);
+    expect(late + KILL, DEADLINE_KILL, CLOCK_NEVER);
+}
+
 static void worker_that_obeyed_the_cut_is_left_alone(void **state)
 {
     const int64_t cut = 1000 + IDLE;
@@ -295,6 +308,7 @@ int main(void)
         cmocka_unit_test_setup(late_bytes_do_not_make_a_connection_younger, fresh),
         cmocka_unit_test_setup(late_bytes_take_an_idle_notice_back, fresh),
         cmocka_unit_test_setup(new_connection_after_the_cut_is_left_alone, fresh),
+        cmocka_unit_test_setup(new_connection_has_a_notice_of_its_own, fresh),
         cmocka_unit_test_setup(worker_that_obeyed_the_cut_is_left_alone, fresh),
         cmocka_unit_test_setup(draining_worker_keeps_its_limits, fresh),
         cmocka_unit_test_setup(told_to_leave_connections_go_on_until_then, fresh),
