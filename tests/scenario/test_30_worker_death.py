@@ -223,8 +223,6 @@ def scenario_stop_during_hold_off(t):
     d.stop()
 
 
-@mark(known_defect="a graceful stop waits graceful_timeout and kill_timeout for a worker that never "
-                   "became ready; start_timeout does not count any more")
 def scenario_stop_while_a_worker_starts(t):
     """A worker that is not ready holds no connection: a graceful stop does not give it
     graceful_timeout to finish one."""

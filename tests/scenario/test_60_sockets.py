@@ -334,12 +334,15 @@ def scenario_accept_fails_for_a_while(t):
 
 
 def scenario_accept_error_that_does_not_pass(t):
-    """An unusable socket (EBADF, EINVAL) ends the worker with an error line; the pool replaces it,
-    and does not spin over that."""
+    """A socket that stays unusable (EINVAL: somebody who shares it shut it down) ends the worker
+    with an error line. That is no crash to be repaired at once: the pool holds off, says so, and
+    does not spin."""
     d = t.daemon(echo={"workers": 1}, log={"level": "debug"})
     d.expect("the listening socket is unusable")
-    d.start(env=t.shim("accept_errno", SHIM_ACCEPT=str(errno.EINVAL)))
+    d.start(env=t.shim("accept_errno", SHIM_ACCEPT=f"{errno.EINVAL} " * 100))
     d.wait_log(level="error", msg="the listening socket is unusable: Invalid argument")
+    wait_until(lambda: d.service()["state"] == "degraded", "the service is degraded")
+    equal(d.service()["reason"], "the listening socket is unusable", "reason")
     stays(lambda: d.process.poll() is None, "the daemon goes on", 1)
     check(cpu_seconds(d.pool_pid()) < 3, "the pool does not spin")
 
