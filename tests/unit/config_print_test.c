@@ -83,6 +83,20 @@ static void what_is_printed_reads_back(void **state)
                       "\"hello\"; }; };");
 }
 
+/* Defaults are printed like what was given: together they must still be allowed. */
+static void what_overrules_a_default_reads_back(void **state)
+{
+#define WITH(keys) "services = { a = { listen = \"unix:@x\"; handler = \"echo\"; " keys " }; };"
+    (void)state;
+    expect_round_trip(WITH("workers = 500;"));
+    expect_round_trip(WITH("max_workers = 2;"));
+    expect_round_trip(WITH("min_spare = 30;"));
+    expect_round_trip(WITH("max_spare = 1;"));
+    expect_round_trip(WITH("restart_delay = \"60s\";"));
+    expect_round_trip(WITH("restart_delay_max = \"1ms\";"));
+#undef WITH
+}
+
 static void shipped_configuration_reads_back(void **state)
 {
     struct buffer text = {0};
@@ -252,6 +266,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(what_is_printed_reads_back, release),
+        cmocka_unit_test_teardown(what_overrules_a_default_reads_back, release),
         cmocka_unit_test_teardown(shipped_configuration_reads_back, release),
         cmocka_unit_test_teardown(every_value_survives, release),
         cmocka_unit_test_teardown(every_key_is_printed, release),
