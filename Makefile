@@ -40,7 +40,7 @@ UNIT       := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/u
 TESTABLE   := $(filter-out %/main.o $(BUILD)/client/preforkc.o $(BUILD)/client/preforkctl.o,\
                 $(SUPERVISOR) $(POOL) $(SERVER) $(CTL) $(CLIENT))
 
-.PHONY: all run test unit scenario lint asan bench install clean help deps format
+.PHONY: FORCE all run test unit scenario lint asan bench install clean help deps format
 all: $(PROGRAMS)  ## build the four programs (the default)
 
 $(LIB): $(LIB_O)
@@ -55,11 +55,18 @@ $(BUILD)/preforkctl: $(CTL) $(LIB)
 $(BUILD)/preforkc: $(CLIENT) $(LIB)
 	$(call say,LINK $@)$(LINK) -o $@ $^ -lm
 
-$(BUILD)/%.o: %.c Makefile
+# Objects know the flags (and paths) they were made with: `make install PREFIX=/usr` behind a plain
+# `make` compiles again.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D); echo '$(subst ','\'',$(COMPILE) $(LINK))' | cmp -s - $@ || \
+	    echo '$(subst ','\'',$(COMPILE) $(LINK))' > $@
+FORCE:
+$(BUILD)/%.o: %.c Makefile $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC   $<)$(COMPILE) -c -o $@ $<
 
-run: deps all  ## install what is missing, build, serve etc/preforkd.conf in the foreground
+run: deps  ## install what is missing, build, serve etc/preforkd.conf in the foreground
+	@$(MAKE) --no-print-directory all
 	@$(BUILD)/preforkd -c etc/preforkd.conf
 
 test: deps  ## install what is missing, build, run unit and scenario tests

@@ -112,9 +112,11 @@ static int compose(struct request *request, char *const *words, int count, struc
 static int dial(const char *path, struct error *error)
 {
     struct address found[ADDRESS_RESOLVED_MAX];
-    char *text = memory_printf("unix://%s", path);
+    char *folder = path[0] == '/' ? NULL : getcwd(NULL, 0);
+    char *text = memory_printf("unix://%s%s%s", folder ? folder : "", folder ? "/" : "", path);
     int parsed = address_parse(text, found, error);
     free(text);
+    free(folder);
     if (parsed < 0)
         return -1;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -178,6 +180,8 @@ static int perform(const struct request *request, struct error *error)
     if (status == 0 && result)
         preforkctl_print(request->command->name, result, request->json);
     json_decref(result);
+    if (fflush(stdout) != 0)
+        return error_set_errno(error, EXIT_CODE_FAILURE, "cannot write the answer");
     return status;
 }
 

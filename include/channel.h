@@ -9,7 +9,7 @@
  * with exactly these descriptors open, and talks to it over CHANNEL_FD_CHANNEL in packets of one
  * struct channel_message. Nothing else passes between the two. The pool treats end of file on the
  * channel as the supervisor's death. What a pool says is gossip to the supervisor: it is checked,
- * shown and logged; only READY (once) and the pool's own end change what the supervisor does.
+ * shown and logged; only READY (once), LEAVING and the pool's own end change what is done.
  */
 #ifndef CHANNEL_H
 #define CHANNEL_H
@@ -40,7 +40,7 @@ enum channel_fd {
     MESSAGE(LEAVING)  /* a signal told it to drain, and it does: another one is needed */          \
     MESSAGE(READY)    /* serving; value: workers ready, limit: workers wanted */                   \
     MESSAGE(HEALTH)   /* value, limit as above; text: why fewer are ready, "" when well again */   \
-    MESSAGE(REOPENED) /* every worker writes to the log of the last REOPEN */                      \
+    MESSAGE(REOPENED) /* every worker was told of the log of the last REOPEN, and writes there */  \
     MESSAGE(FAILED)   /* it cannot be started; text: why. The pool ends after it */
 
 enum channel_type {

@@ -9,9 +9,9 @@
  *     {"ok": true, "result": …}          "result" where the command has one
  *     {"ok": false, "error": "text"}     the text may have several lines
  *
- * reload and stop answer when they are done. One row per command: name, least and most arguments,
- * synopsis of the
- * arguments, what it does. An underscore in a name is a hyphen on the wire.
+ * reload, stop and reopen-logs answer when they are done. One row per command: name, least and most
+ * arguments, synopsis of the arguments, what it does. An underscore in a name is a hyphen on the
+ * wire.
  */
 #ifndef CONTROL_H
 #define CONTROL_H

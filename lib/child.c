@@ -50,6 +50,13 @@ void child_signal_value(const struct child *child, int signal, int value)
         syscall(SYS_pidfd_send_signal, child->pidfd, signal, &info, 0);
 }
 
+void child_kill_group(const struct child *child)
+{
+    assert(child->pid > 1);
+    if (child->pidfd >= 0)
+        kill(-child->pid, SIGKILL);
+}
+
 static int wait_pidfd(int pidfd, siginfo_t *info, int options)
 {
     int status;

@@ -33,6 +33,10 @@ int child_adopt(struct child *child, pid_t pid);
 void child_signal(const struct child *child, int signal);
 void child_signal_value(const struct child *child, int signal, int value);
 
+/* SIGKILL to the process group that the child leads. Only for a child that was not reaped: its pid,
+ * and with it the group's number, is then nobody else's. */
+void child_kill_group(const struct child *child);
+
 /* SIGKILL, and wait for the end. For a child that cannot be watched. */
 void child_discard(struct child *child);
 

@@ -77,6 +77,8 @@ void config_check_service(struct config_reader *reader, const config_setting_t *
     check_order(reader, group, "min_spare", &service->min_spare, "max_spare", &service->max_spare);
     check_order(reader, group, "restart_delay", &service->restart_delay, "restart_delay_max",
                 &service->restart_delay_max);
+    if (given(group, "workers") && given(group, "max_workers"))
+        check_limit(reader, group, "workers", &service->workers, service->max_workers);
     check_limit(reader, group, "min_spare", &service->min_spare, service->max_workers);
     check_limit(reader, group, "start_workers", &service->start_workers, service->max_workers);
 }
@@ -102,7 +104,7 @@ static bool overlap(const struct config_listen *a, const struct config_listen *b
     return false;
 }
 
-/* True where LATER, or one before it in the same service, claims what FIRST claims. */
+/* Complain where an earlier service, or an earlier entry of the same one, has the address. */
 static void check_duplicates_of(struct config_reader *reader, const config_setting_t *root,
                                 size_t service, size_t index)
 {

@@ -8,7 +8,10 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static void find_groups(struct credentials *c, const char *user)
@@ -52,6 +55,18 @@ static int verify(const struct credentials *c, struct error *error)
                          (unsigned)c->uid, (unsigned)c->gid);
     if (c->uid != 0 && (setuid(0) == 0 || seteuid(0) == 0))
         return error_set(error, EXIT_CODE_OS, "root privileges could be had back");
+    return 0;
+}
+
+int credentials_drop_capabilities(struct error *error)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+    if (geteuid() == 0)
+        return 0;
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
+        syscall(SYS_capset, &header, none) < 0)
+        return error_set_errno(error, EXIT_CODE_OS, "cannot give up capabilities");
     return 0;
 }
 

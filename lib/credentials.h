@@ -25,4 +25,8 @@ void credentials_release(struct credentials *c);
  * 0, or -1 with ERROR: the process must end then. */
 int credentials_apply(const struct credentials *c, struct error *error);
 
+/* Give up every capability, also ambient ones that a service manager passed. Nothing for root, who
+ * keeps them by being root. 0, or -1 with ERROR. */
+int credentials_drop_capabilities(struct error *error);
+
 #endif

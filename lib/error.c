@@ -11,6 +11,7 @@ int error_set(struct error *error, enum exit_code code, const char *format, ...)
 {
     va_list args;
     error->code = code;
+    error->in_use = false;
     va_start(args, format);
     vsnprintf(error->text, sizeof error->text, format, args);
     va_end(args);
@@ -22,6 +23,7 @@ int error_set_errno(struct error *error, enum exit_code code, const char *format
     int saved = errno;
     va_list args;
     error->code = code;
+    error->in_use = false;
     va_start(args, format);
     int used = vsnprintf(error->text, sizeof error->text, format, args);
     va_end(args);

@@ -8,6 +8,8 @@
 #ifndef LIB_ERROR_H
 #define LIB_ERROR_H
 
+#include <stdbool.h>
+
 /* Exit codes of preforkd, as in sysexits(3). */
 enum exit_code {
     EXIT_CODE_OK = 0,
@@ -21,10 +23,12 @@ enum exit_code {
 
 struct error {
     enum exit_code code;
+    bool in_use;     /* an address is taken: it may be free a moment later */
     char text[3072]; /* one line or several, without a newline at the end */
 };
 
-/* Fill ERROR; always returns -1, so that a caller can `return error_set(...)`. */
+/* Fill ERROR (in_use is false then); always returns -1, so that a caller can `return
+ * error_set(...)`. */
 int error_set(struct error *error, enum exit_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -102,3 +102,16 @@ size_t escape_write(char *out, size_t room, const void *bytes, size_t length, bo
     }
     return used;
 }
+
+bool escape_is_plain(const void *bytes, size_t length)
+{
+    const unsigned char *in = bytes;
+    for (size_t at = 0; at < length;) {
+        uint32_t point;
+        size_t taken = utf8_decode(in + at, length - at, &point);
+        if (taken == 0 || treacherous(point))
+            return false;
+        at += taken;
+    }
+    return true;
+}

@@ -17,4 +17,8 @@
  * the first character that does not fit and sets *CUT. Returns the bytes written. */
 size_t escape_write(char *out, size_t room, const void *bytes, size_t length, bool *cut);
 
+/* True where escape_write() would change nothing but quotes and backslashes: well-formed UTF-8 that
+ * can be shown on a terminal. */
+bool escape_is_plain(const void *bytes, size_t length);
+
 #endif

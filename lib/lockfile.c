@@ -26,10 +26,10 @@ static int still_at(int fd, const char *path)
            ours.st_dev == named.st_dev;
 }
 
-static int open_file(const char *path, struct error *error)
+static int open_file(const char *path, mode_t mode, struct error *error)
 {
     struct stat about;
-    int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644);
+    int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, mode);
     if (fd < 0)
         return error_set_errno(error, EXIT_CODE_UNAVAILABLE, "cannot create %s", path);
     if (fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && about.st_nlink <= 1)
@@ -38,10 +38,10 @@ static int open_file(const char *path, struct error *error)
     return error_set(error, EXIT_CODE_UNAVAILABLE, "%s is not a plain file of its own", path);
 }
 
-int lockfile_acquire(struct lockfile *lock, const char *path, struct error *error)
+int lockfile_acquire(struct lockfile *lock, const char *path, mode_t mode, struct error *error)
 {
     for (;;) {
-        int fd = open_file(path, error);
+        int fd = open_file(path, mode, error);
         if (fd < 0)
             return -1;
         if (try_lock(fd) < 0) {
@@ -53,6 +53,7 @@ int lockfile_acquire(struct lockfile *lock, const char *path, struct error *erro
             return error_set_errno(error, EXIT_CODE_UNAVAILABLE, "cannot lock %s", path);
         }
         if (still_at(fd, path)) {
+            fchmod(fd, mode); /* left over from a crash, it may have had another one */
             lock->fd = fd;
             lock->path = memory_string(path);
             return 0;

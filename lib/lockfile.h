@@ -11,6 +11,8 @@
 
 #include "lib/error.h"
 
+#include <sys/types.h>
+
 struct lockfile {
     char *path;
     int fd; /* -1: not held */
@@ -18,9 +20,10 @@ struct lockfile {
 
 #define LOCKFILE_NONE ((struct lockfile){.fd = -1})
 
-/* Create or open PATH (a regular file; symbolic links are refused) and lock it. 0, or -1 with
+/* Create or open PATH (a regular file; symbolic links are refused) with permissions MODE and lock
+ * it. Who may read the file can lock it, too: 0600 unless others need its content. 0, or -1 with
  * ERROR: code EXIT_CODE_UNAVAILABLE where another process holds it. */
-int lockfile_acquire(struct lockfile *lock, const char *path, struct error *error);
+int lockfile_acquire(struct lockfile *lock, const char *path, mode_t mode, struct error *error);
 
 /* Replace the content with the decimal number and a newline. 0, or -1 with ERROR. */
 int lockfile_write_number(const struct lockfile *lock, long number, struct error *error);

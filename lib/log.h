@@ -66,7 +66,7 @@ void log_message(enum log_level level, const char *format, ...)
 #define log_info(...)    log_message(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...)   log_message(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
-/* Names, and back: -1 for an unknown one. log_level_names ends with NULL. */
+/* Names, by value; each list ends with NULL. */
 extern const char *const log_level_names[];
 extern const char *const log_format_names[];
 

@@ -63,6 +63,8 @@ static int apply(const struct spawn_plan *plan, int program, pid_t parent, struc
         return error_set_errno(error, EXIT_CODE_OS, "setpgid");
     if (plan->user && credentials_apply(plan->user, error) < 0)
         return -1;
+    if (credentials_drop_capabilities(error) < 0)
+        return -1;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return error_set_errno(error, EXIT_CODE_OS, "PR_SET_NO_NEW_PRIVS");
     if (arm_death_signal(plan, parent, error) < 0 || arrange_descriptors(plan, error) < 0)

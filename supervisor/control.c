@@ -6,6 +6,7 @@
 
 #include "lib/clock.h"
 #include "lib/control_path.h"
+#include "lib/escape.h"
 #include "lib/fds.h"
 #include "lib/log.h"
 #include "lib/memory.h"
@@ -65,6 +66,20 @@ static void send_object(struct control_client *client, json_t *object)
     send_answer(client);
 }
 
+json_t *control_text(const char *text)
+{
+    json_t *string = json_string(text);
+    if (string)
+        return string;
+    struct buffer escaped = {0};
+    bool cut;
+    size_t length = strlen(text), room = 8 * length;
+    char *at = buffer_reserve(&escaped, room);
+    string = json_stringn(at, escape_write(at, room, text, length, &cut));
+    buffer_release(&escaped);
+    return string;
+}
+
 void control_answer(struct control_client *client, json_t *result)
 {
     json_t *object = json_pack("{s:b}", "ok", 1);
@@ -75,16 +90,14 @@ void control_answer(struct control_client *client, json_t *result)
 
 void control_refuse(struct control_client *client, const char *problem)
 {
-    json_t *text = json_string(problem);
-    if (!text) /* it quotes a file that is not UTF-8 */
-        text = json_string("refused; the reason is in the log");
-    send_object(client, json_pack("{s:b, s:o}", "ok", 0, "error", text));
+    send_object(client, json_pack("{s:b, s:o}", "ok", 0, "error", control_text(problem)));
 }
 
 void control_wait(struct control_client *client, enum control_wait wait)
 {
     client->wait = wait;
-    client->deadline_ms = CLOCK_NEVER;
+    client->deadline_ms =
+        wait == CONTROL_WAIT_REOPEN ? clock_now_ms() + CLIENT_LIMIT_MS : CLOCK_NEVER;
 }
 
 void control_answer_waiting(struct control *control, enum control_wait wait, const char *problem)
@@ -259,7 +272,9 @@ int64_t control_check(struct control *control, int64_t now_ms)
         struct control_client *client = &control->clients[i];
         if (client->source.fd < 0)
             continue;
-        if (client->deadline_ms <= now_ms)
+        if (client->deadline_ms <= now_ms && client->wait == CONTROL_WAIT_REOPEN)
+            control_refuse(client, "a pool did not answer: it may still write to the old log");
+        else if (client->deadline_ms <= now_ms)
             drop(client);
         else if (client->deadline_ms < next)
             next = client->deadline_ms;

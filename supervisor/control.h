@@ -68,6 +68,9 @@ int64_t control_check(struct control *control, int64_t now_ms);
 void control_answer(struct control_client *client, json_t *result);
 void control_refuse(struct control_client *client, const char *problem);
 
+/* TEXT as JSON; escaped where it is not UTF-8 (it may quote a file, or have been cut). */
+json_t *control_text(const char *text);
+
 /* No answer yet: it comes with control_answer_waiting(). */
 void control_wait(struct control_client *client, enum control_wait wait);
 

@@ -10,6 +10,7 @@
 #include "supervisor/status.h"
 
 #define ARGUMENTS_MAX 4
+#define CHANGE_MAX    1000000 /* of workers at once; far beyond what is possible */
 
 struct arguments {
     int count;
@@ -75,7 +76,7 @@ static void run_scale(struct supervisor *s, struct control_client *client,
     const char *number = arguments->words[1];
     bool relative = number[0] == '+' || number[0] == '-';
     int64_t value;
-    if (quantity_parse_count(number + relative, &value) < 0) {
+    if (quantity_parse_count(number + relative, &value) < 0 || value > CHANGE_MAX) {
         control_refuse(client, "write the number of workers as N, +N or -N");
         return;
     }

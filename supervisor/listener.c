@@ -63,6 +63,15 @@ static void fall_back_to_ipv4(struct address *a)
     a->socket.in.sin_port = port;
 }
 
+static int cannot_bind(int fd, struct error *error)
+{
+    bool in_use = errno == EADDRINUSE;
+    error_set_errno(error, EXIT_CODE_UNAVAILABLE, "cannot bind");
+    error->in_use = in_use;
+    close(fd);
+    return -1;
+}
+
 static int bind_tcp(struct address address, struct error *error)
 {
     int type = SOCK_STREAM | SOCK_CLOEXEC;
@@ -76,9 +85,7 @@ static int bind_tcp(struct address address, struct error *error)
     prepare_tcp(fd, &address);
     if (bind(fd, &address.socket.any, address.length) == 0)
         return fd;
-    error_set_errno(error, EXIT_CODE_UNAVAILABLE, "cannot bind");
-    close(fd);
-    return -1;
+    return cannot_bind(fd, error);
 }
 
 /* A socket file without a live server behind it is left over from a crash. We hold the lock, so no
@@ -95,8 +102,11 @@ static int remove_stale(const struct address *address, struct error *error)
     int status = connect(probe, &address->socket.any, address->length);
     bool stale = status < 0 && errno == ECONNREFUSED;
     fds_close(&probe);
-    if (!stale)
-        return error_set(error, EXIT_CODE_UNAVAILABLE, "another program is serving %s", path);
+    if (!stale) {
+        error_set(error, EXIT_CODE_UNAVAILABLE, "another program is serving %s", path);
+        error->in_use = true;
+        return -1;
+    }
     if (unlink(path) < 0)
         return error_set_errno(error, EXIT_CODE_UNAVAILABLE, "cannot remove the stale %s", path);
     return 0;
@@ -108,7 +118,7 @@ int listener_bind_unix(const struct address *address, mode_t mode, struct lockfi
     const char *path = address_path(address);
     if (path) {
         char *lock_path = memory_printf("%s.lock", path);
-        int status = lockfile_acquire(lock, lock_path, error);
+        int status = lockfile_acquire(lock, lock_path, 0600, error);
         free(lock_path);
         if (status < 0 || remove_stale(address, error) < 0)
             return -1;
@@ -122,9 +132,7 @@ int listener_bind_unix(const struct address *address, mode_t mode, struct lockfi
     umask(before);
     if (status == 0)
         return fd;
-    error_set_errno(error, EXIT_CODE_UNAVAILABLE, "cannot bind");
-    close(fd);
-    return -1;
+    return cannot_bind(fd, error);
 }
 
 static void release(struct listener *l)
@@ -194,9 +202,12 @@ int listener_open_service(struct listener_table *table, const char *file,
         const struct config_listen *listen = &service->listens[i];
         for (int k = 0; k < listen->count; k++) {
             int fd = open_address(table, service, &listen->found[k], &why);
-            if (fd < 0)
-                return error_set(error, why.code, "%s:%d: service %s: %s: %s", file, listen->line,
-                                 service->name, listen->text, why.text);
+            if (fd < 0) {
+                error_set(error, why.code, "%s:%d: service %s: %s: %.1024s", file, listen->line,
+                          service->name, listen->text, why.text);
+                error->in_use = why.in_use;
+                return -1;
+            }
             fds[count++] = fd;
         }
     }

@@ -18,19 +18,28 @@
 static void sanitise(void)
 {
     fds_sanitize();
-    signals_block_all();
     signals_reset(1);
+    signals_unblock_all();
     umask(022);
+}
+
+/* For reloads from another folder. Symbolic links stay: a reload follows where they lead then. */
+static char *absolute_path(const char *path)
+{
+    char *folder = path[0] == '/' ? NULL : getcwd(NULL, 0);
+    char *absolute = folder ? memory_printf("%s/%s", folder, path) : memory_string(path);
+    free(folder);
+    return absolute;
 }
 
 static struct config *load(const struct options *options)
 {
     struct buffer errors = {0};
-    char *absolute = options->listen ? NULL : realpath(options->config_file, NULL);
+    char *absolute = options->listen ? NULL : absolute_path(options->config_file);
     struct config *config =
         options->listen ? config_load_command_line(options->listen, options->handler,
                                                    options->workers, options->control, &errors)
-                        : config_load(absolute ? absolute : options->config_file, &errors);
+                        : config_load(absolute, &errors);
     fputs(buffer_text(&errors), stderr);
     buffer_release(&errors);
     free(absolute);
@@ -43,6 +52,7 @@ static int serve(const struct options *options, struct config *config)
     struct error error;
     if (options->daemonise)
         daemonise_begin();
+    signals_block_all(); /* from here on they are events */
     log_sink_open();
     log_identify("supervisor", NULL);
     if (supervisor_init(&supervisor, options, config, &error) < 0) {

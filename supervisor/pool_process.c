@@ -7,6 +7,7 @@
 #include "lib/channel.h"
 #include "lib/clock.h"
 #include "lib/config_snapshot.h"
+#include "lib/escape.h"
 #include "lib/fds.h"
 #include "lib/memory.h"
 #include "lib/spawn.h"
@@ -16,6 +17,9 @@
 
 /* How much longer than its own limits a leaving pool may take. */
 #define LEAVE_SPARE_MS 2000
+/* A sound pool says a few things at its start, and a few whenever workers cannot start. */
+#define MESSAGES_BURST      200
+#define MESSAGES_PER_SECOND 50
 
 extern char **environ;
 
@@ -27,6 +31,29 @@ static struct pool_process *of_channel(struct loop_source *source)
 static struct pool_process *of_pidfd(struct loop_source *source)
 {
     return (struct pool_process *)(void *)((char *)source - offsetof(struct pool_process, pidfd));
+}
+
+static void kill_pool(struct pool_process *pool, const char *why)
+{
+    if (pool->killed)
+        return;
+    log_warning("pool %d of %s %s, killing it", (int)pool->child.pid, pool->name, why);
+    pool->killed = true;
+    /* Its workers as well: their time was over before the pool's. */
+    child_kill_group(&pool->child);
+}
+
+/* Text of a pool may hold anything; what we keep can be printed and is UTF-8. */
+static void keep_text(struct pool_process *pool, const char *text)
+{
+    bool cut;
+    size_t length = strlen(text);
+    if (escape_is_plain(text, length)) {
+        memcpy(pool->trouble, text, length + 1);
+        return;
+    }
+    length = escape_write(pool->trouble, sizeof pool->trouble - 1, text, length, &cut);
+    pool->trouble[length] = '\0';
 }
 
 /* Gossip: it is checked, kept to be shown, and never computed with. */
@@ -42,7 +69,7 @@ static void hear(struct pool_process *pool, const struct channel_message *messag
         break;
     case CHANNEL_HEALTH:
         pool->degraded = message->text[0] != '\0';
-        snprintf(pool->trouble, sizeof pool->trouble, "%s", message->text);
+        keep_text(pool, message->text);
         pool->events->health(pool->owner, pool);
         break;
     case CHANNEL_LEAVING:
@@ -54,7 +81,7 @@ static void hear(struct pool_process *pool, const struct channel_message *messag
         pool->events->reopened(pool->owner);
         break;
     case CHANNEL_FAILED:
-        snprintf(pool->trouble, sizeof pool->trouble, "%s", message->text);
+        keep_text(pool, message->text);
         break;
     default:
         log_warning("pool %d sent %s, which is not for the supervisor", (int)pool->child.pid,
@@ -62,7 +89,8 @@ static void hear(struct pool_process *pool, const struct channel_message *messag
     }
 }
 
-/* A pool that floods its channel gets its turn like everybody else: a few messages at a time. */
+/* A pool that floods its channel gets its turn like everybody else, a few messages at a time, and
+ * not for long. */
 static void on_channel(struct loop_source *source, uint32_t events)
 {
     struct pool_process *pool = of_channel(source);
@@ -72,6 +100,10 @@ static void on_channel(struct loop_source *source, uint32_t events)
     for (int i = 0; i < 16 && status > 0; i++) {
         status = channel_receive(source->fd, &message, &passed);
         fds_close(&passed);
+        if (status > 0 && rate_take(&pool->rate, 1, clock_now_ms()) == 0) {
+            kill_pool(pool, "talks too much");
+            break;
+        }
         if (status > 0)
             hear(pool, &message);
     }
@@ -140,6 +172,7 @@ static struct pool_process *new_pool(const struct pool_process_plan *plan, uint3
     pool->kill_at_ms = CLOCK_NEVER;
     pool->graceful_ms = plan->service->graceful_timeout;
     pool->kill_ms = plan->service->kill_timeout;
+    rate_init(&pool->rate, MESSAGES_BURST, MESSAGES_PER_SECOND, pool->born_ms);
     return pool;
 }
 
@@ -218,17 +251,8 @@ void pool_process_stop(struct pool_process *pool, int64_t now_ms)
 {
     pool->draining = true;
     pool->start_end_ms = CLOCK_NEVER;
-    pool->kill_at_ms = now_ms + LEAVE_SPARE_MS;
+    pool->kill_at_ms = clock_earlier(pool->kill_at_ms, now_ms + LEAVE_SPARE_MS);
     pool_process_tell(pool, CHANNEL_STOP, 0, -1);
-}
-
-static void kill_pool(struct pool_process *pool, const char *why)
-{
-    if (pool->killed)
-        return;
-    log_warning("pool %d of %s %s, killing it", (int)pool->child.pid, pool->name, why);
-    pool->killed = true;
-    child_signal(&pool->child, SIGKILL);
 }
 
 int64_t pool_process_check(struct pool_process *pool, int64_t now_ms)

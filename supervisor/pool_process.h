@@ -2,8 +2,8 @@
  *
  * pool_process - the supervisor's hold of one preforkd-pool: birth, channel, scoreboard, death.
  *
- * What the pool says and shows is kept for display. Two things it says matter: READY, once, and
- * FAILED, whose text explains the end that follows.
+ * What the pool says and shows is kept for display. Three things it says have an effect: READY,
+ * once; LEAVING; and REOPENED, which answers a waiting client. It may not say much.
  */
 #ifndef SUPERVISOR_POOL_PROCESS_H
 #define SUPERVISOR_POOL_PROCESS_H
@@ -12,6 +12,7 @@
 #include "lib/child.h"
 #include "lib/config.h"
 #include "lib/loop.h"
+#include "lib/rate.h"
 #include "lib/scoreboard.h"
 
 struct service;
@@ -38,6 +39,7 @@ struct pool_process {
     void *owner;
     struct scoreboard *board; /* read-only */
     uint32_t slots;           /* as we made it; never taken from the mapping */
+    struct rate rate;         /* of what it says */
     int64_t born_ms;
     int64_t start_end_ms;         /* READY is due; CLOCK_NEVER once it came */
     int64_t kill_at_ms;           /* a pool that was told to leave is killed then */

@@ -72,7 +72,10 @@ static void roll_back(struct supervisor *s, const char *problem)
     if (s->phase != SUPERVISOR_STOPPING)
         listener_sweep(&s->listeners, s->config);
     config_release(s->reload.next);
-    log_refusal(problem);
+    if (s->phase == SUPERVISOR_STOPPING)
+        log_info("the reload is abandoned");
+    else
+        log_refusal(problem);
     conclude(s, problem);
 }
 

@@ -51,6 +51,7 @@ struct service {
     struct rate rate;       /* of replacements of pools that were READY */
     int64_t retry_ms;       /* when to start the next pool; CLOCK_NEVER: not waiting */
     char trouble[512];
+    enum exit_code trouble_code; /* of a pool that could not even be started; else 0 */
     struct service_sums sums;
 };
 

@@ -46,7 +46,9 @@ void services_drop(struct supervisor *s, struct service *service)
         }
     for (size_t i = 0; i < s->service_count; i++)
         if (s->services[i] == service) {
-            s->services[i] = s->services[--s->service_count];
+            s->service_count--;
+            memmove(&s->services[i], &s->services[i + 1],
+                    (s->service_count - i) * sizeof *s->services);
             break;
         }
     service_free(service);
@@ -113,6 +115,7 @@ static void start_due_pool(struct supervisor *s, struct service *service, int64_
     if (services_start_pool(s, service, s->config, service->config, &error) == 0)
         return;
     snprintf(service->trouble, sizeof service->trouble, "%.500s", error.text);
+    service->trouble_code = error.code;
     log_warning("service %s: cannot start a pool: %s; %s", service->name, error.text,
                 service_start_refused(service, now, dice_roll(), text));
 }
@@ -126,7 +129,8 @@ static void check_first_start(struct supervisor *s, struct service *service, int
     snprintf(text, sizeof text, "not ready within %s (start_timeout)%s%s",
              quantity_print_duration(service->config->start_timeout, limit),
              service->trouble[0] ? ": " : "", service->trouble);
-    pool_events_give_up(s, service, EXIT_CODE_UNAVAILABLE, text);
+    pool_events_give_up(
+        s, service, service->trouble_code ? service->trouble_code : EXIT_CODE_UNAVAILABLE, text);
 }
 
 static int64_t check_service(struct supervisor *s, struct service *service, int64_t now)
@@ -164,9 +168,11 @@ static int scale_one(struct service *service, int64_t value, bool relative, stru
         return error_set(error, EXIT_CODE_FAILURE,
                          "service %s can have 1 to %" PRId64 " workers (max_workers), not %" PRId64,
                          service->name, most, wanted);
+    if (service->current &&
+        pool_process_tell(service->current, CHANNEL_SET_WORKERS, (uint32_t)wanted, -1) < 0)
+        return error_set(error, EXIT_CODE_FAILURE, "the pool of %s does not take messages",
+                         service->name);
     service->workers = wanted;
-    if (service->current)
-        pool_process_tell(service->current, CHANNEL_SET_WORKERS, (uint32_t)wanted, -1);
     log_info("service %s: %" PRId64 " workers wanted, before %" PRId64, service->name, wanted,
              before);
     return 0;

@@ -20,7 +20,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
+
+#define BIND_RETRY_MS 1000
 
 /* Commands that come as signals. */
 
@@ -80,17 +83,28 @@ int supervisor_reopen_logs(struct supervisor *s, struct error *error)
     if (fd < 0)
         return -1;
     log_sink_switch(fd);
-    for (size_t i = 0; i < s->pool_count; i++)
-        s->pools[i]->reopening = pool_process_tell(s->pools[i], CHANNEL_REOPEN, 0, fd) == 0;
+    int deaf = 0;
+    for (size_t i = 0; i < s->pool_count; i++) {
+        struct pool_process *pool = s->pools[i];
+        /* One that a reload prepares may have another log already. */
+        if (pool->service && pool->service->reloading && pool == pool->service->coming)
+            continue;
+        pool->reopening = pool_process_tell(pool, CHANNEL_REOPEN, 0, fd) == 0;
+        deaf += !pool->reopening && !pool->draining;
+    }
     close(fd);
     log_info("log file reopened");
-    return 0;
+    return deaf == 0 ? 0
+                     : error_set(error, EXIT_CODE_FAILURE,
+                                 "%d pools do not take messages: they write to the old log", deaf);
 }
 
 void supervisor_stop(struct supervisor *s, bool now)
 {
     int64_t clock = clock_now_ms();
     if (s->phase != SUPERVISOR_STOPPING) {
+        if (s->phase == SUPERVISOR_STARTING && s->outcome.code == EXIT_CODE_OK)
+            daemonise_report(EXIT_CODE_UNAVAILABLE, "stopped before every service was ready");
         s->phase = SUPERVISOR_STOPPING;
         log_info("stopping%s", now ? " now" : ", finishing the connections in hand");
         reload_abandon(s);
@@ -153,7 +167,7 @@ static int init_pid_file(struct supervisor *s, struct error *error)
     s->pid_file = LOCKFILE_NONE;
     if (!s->config->pid_file)
         return 0;
-    if (lockfile_acquire(&s->pid_file, s->config->pid_file, error) < 0)
+    if (lockfile_acquire(&s->pid_file, s->config->pid_file, 0644, error) < 0)
         return -1;
     return lockfile_write_number(&s->pid_file, getpid(), error);
 }
@@ -167,7 +181,7 @@ static int init_loop(struct supervisor *s, struct error *error)
     return error_set_errno(error, EXIT_CODE_OS, "cannot make the event loop");
 }
 
-static int init_listeners(struct supervisor *s, struct error *error)
+static int open_listeners(struct supervisor *s, struct error *error)
 {
     int fds[CHANNEL_LISTENERS_MAX];
     for (size_t i = 0; i < s->config->service_count; i++)
@@ -176,6 +190,19 @@ static int init_listeners(struct supervisor *s, struct error *error)
             return -1;
     listener_sweep(&s->listeners, s->config);
     return 0;
+}
+
+/* Where our predecessor was killed, its workers are leaving this very moment: what is in use is
+ * tried again for a while. Nobody is served yet who could be kept waiting. */
+static int init_listeners(struct supervisor *s, struct error *error)
+{
+    int64_t deadline = clock_now_ms() + BIND_RETRY_MS;
+    int status = open_listeners(s, error);
+    while (status < 0 && error->in_use && clock_now_ms() < deadline) {
+        poll(NULL, 0, 10);
+        status = open_listeners(s, error);
+    }
+    return status;
 }
 
 static void init_services(struct supervisor *s)
