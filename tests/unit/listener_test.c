@@ -126,7 +126,7 @@ static void unix_socket_is_bound_with_its_mode(void **state)
     assert_true(listens(fds[0]));
     assert_true(fcntl(fds[0], F_GETFD) & FD_CLOEXEC);
     assert_int_equal(mode_of(path), 0642);
-    assert_true(is_there(lock_path));
+    assert_int_equal(mode_of(lock_path), 0600);
     assert_int_equal(connect_to_path(), 0);
 }
 
@@ -311,6 +311,7 @@ static void socket_in_use_does_not(void **state)
     assert_int_equal(listen(other, 1), 0);
     load(UNIX(""));
     expect_refused("another program is serving");
+    assert_true(error.in_use);
     assert_true(is_there(path)); /* it is theirs */
     close(other);
 }
@@ -319,7 +320,7 @@ static void socket_of_another_preforkd_does_not(void **state)
 {
     struct lockfile lock = LOCKFILE_NONE;
     (void)state;
-    assert_int_equal(lockfile_acquire(&lock, lock_path, &error), 0);
+    assert_int_equal(lockfile_acquire(&lock, lock_path, 0600, &error), 0);
     load(UNIX(""));
     expect_refused("another preforkd is running");
     lockfile_release(&lock);
@@ -332,6 +333,7 @@ static void file_that_is_no_socket_stays(void **state)
     close(fd);
     load(UNIX(""));
     expect_refused("exists and is not a socket");
+    assert_false(error.in_use); /* nor will it be free a moment later */
     assert_true(is_there(path));
     assert_false(is_there(lock_path));
 }
@@ -352,6 +354,7 @@ static void taken_port_is_told(void **state)
              ntohs(address.in.sin_port));
     load(text);
     expect_refused("Address already in use");
+    assert_true(error.in_use);
     close(other);
 }
 

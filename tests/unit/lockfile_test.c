@@ -81,7 +81,7 @@ static const char *content(void)
 
 static void expect_refused(const char *words)
 {
-    assert_int_equal(lockfile_acquire(&other, path, &error), -1);
+    assert_int_equal(lockfile_acquire(&other, path, 0644, &error), -1);
     assert_int_equal(error.code, EXIT_CODE_UNAVAILABLE);
     if (!strstr(error.text, words) || !strstr(error.text, path))
         fail_msg("no \"%s\" in: %s", words, error.text);
@@ -92,7 +92,7 @@ static void first_one_gets_it(void **state)
 {
     struct stat about;
     (void)state;
-    assert_int_equal(lockfile_acquire(&lock, path, &error), 0);
+    assert_int_equal(lockfile_acquire(&lock, path, 0644, &error), 0);
     assert_true(lock.fd >= 0);
     assert_string_equal(lock.path, path);
     assert_true(fcntl(lock.fd, F_GETFD) & FD_CLOEXEC);
@@ -104,39 +104,64 @@ static void first_one_gets_it(void **state)
 static void second_one_is_refused(void **state)
 {
     (void)state;
-    assert_int_equal(lockfile_acquire(&lock, path, &error), 0);
+    assert_int_equal(lockfile_acquire(&lock, path, 0644, &error), 0);
     expect_refused("another preforkd is running");
-    assert_int_equal(lockfile_acquire(&other, other_path, &error), 0); /* another file is free */
+    assert_int_equal(lockfile_acquire(&other, other_path, 0644, &error),
+                     0); /* another file is free */
 }
 
 static void released_lock_is_free_again(void **state)
 {
     (void)state;
-    assert_int_equal(lockfile_acquire(&lock, path, &error), 0);
+    assert_int_equal(lockfile_acquire(&lock, path, 0644, &error), 0);
     lockfile_release(&lock);
     assert_int_equal(lock.fd, -1);
     assert_null(lock.path);
     assert_false(is_there(path));
     lockfile_release(&lock);
-    assert_int_equal(lockfile_acquire(&other, path, &error), 0);
+    assert_int_equal(lockfile_acquire(&other, path, 0644, &error), 0);
     assert_true(is_there(path));
-    assert_int_equal(lockfile_acquire(&lock, path, &error), -1);
+    assert_int_equal(lockfile_acquire(&lock, path, 0644, &error), -1);
 }
 
 static void file_of_a_crash_is_taken_over(void **state)
 {
     (void)state;
     write_file(path, "4711\n");
-    assert_int_equal(lockfile_acquire(&lock, path, &error), 0);
+    assert_int_equal(lockfile_acquire(&lock, path, 0644, &error), 0);
     assert_int_equal(lockfile_write_number(&lock, 12, &error), 0);
     assert_string_equal(content(), "12\n");
     expect_refused("another preforkd is running");
 }
 
+static mode_t mode_of(const char *name)
+{
+    struct stat about;
+    assert_int_equal(stat(name, &about), 0);
+    return about.st_mode & 07777;
+}
+
+/* Whoever may read a file can lock it: what a crash left may have been readable by more. */
+static void permissions_are_as_asked(void **state)
+{
+    (void)state;
+    mode_t before = umask(022);
+    assert_int_equal(lockfile_acquire(&lock, path, 0600, &error), 0);
+    assert_int_equal(mode_of(path), 0600);
+    lockfile_release(&lock);
+    write_file(path, "");
+    assert_int_equal(mode_of(path), 0644);
+    assert_int_equal(lockfile_acquire(&lock, path, 0600, &error), 0);
+    assert_int_equal(mode_of(path), 0600);
+    assert_int_equal(lockfile_acquire(&other, path, 0666, &error), -1);
+    assert_int_equal(mode_of(path), 0600); /* only its owner changes it */
+    umask(before);
+}
+
 static void number_replaces_what_was_there(void **state)
 {
     (void)state;
-    assert_int_equal(lockfile_acquire(&lock, path, &error), 0);
+    assert_int_equal(lockfile_acquire(&lock, path, 0644, &error), 0);
     assert_int_equal(lockfile_write_number(&lock, 1234567, &error), 0);
     assert_string_equal(content(), "1234567\n");
     assert_int_equal(lockfile_write_number(&lock, 8, &error), 0);
@@ -146,21 +171,21 @@ static void number_replaces_what_was_there(void **state)
 static void lock_outlives_its_name(void **state)
 {
     (void)state;
-    assert_int_equal(lockfile_acquire(&lock, path, &error), 0);
+    assert_int_equal(lockfile_acquire(&lock, path, 0644, &error), 0);
     assert_int_equal(unlink(path), 0);
     /* Whoever removed the file gave it away: a new file has a lock of its own. */
-    assert_int_equal(lockfile_acquire(&other, path, &error), 0);
+    assert_int_equal(lockfile_acquire(&other, path, 0644, &error), 0);
 }
 
 static void lock_ends_with_its_descriptor(void **state)
 {
     (void)state;
-    assert_int_equal(lockfile_acquire(&lock, path, &error), 0);
+    assert_int_equal(lockfile_acquire(&lock, path, 0644, &error), 0);
     int copy = dup(lock.fd);
     close(lock.fd);
     expect_refused("another preforkd is running"); /* a child that inherited it still runs */
     close(copy);
-    assert_int_equal(lockfile_acquire(&other, path, &error), 0);
+    assert_int_equal(lockfile_acquire(&other, path, 0644, &error), 0);
     free(lock.path);
     lock = LOCKFILE_NONE;
 }
@@ -201,7 +226,7 @@ static void folder_that_is_not_there(void **state)
     char deep[96];
     (void)state;
     snprintf(deep, sizeof deep, "%s/no/such/folder", folder);
-    assert_int_equal(lockfile_acquire(&lock, deep, &error), -1);
+    assert_int_equal(lockfile_acquire(&lock, deep, 0644, &error), -1);
     assert_int_equal(error.code, EXIT_CODE_UNAVAILABLE);
     assert_non_null(strstr(error.text, "No such file or directory"));
 }
@@ -220,6 +245,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(second_one_is_refused, fresh, release),
         cmocka_unit_test_setup_teardown(released_lock_is_free_again, fresh, release),
         cmocka_unit_test_setup_teardown(file_of_a_crash_is_taken_over, fresh, release),
+        cmocka_unit_test_setup_teardown(permissions_are_as_asked, fresh, release),
         cmocka_unit_test_setup_teardown(number_replaces_what_was_there, fresh, release),
         cmocka_unit_test_setup_teardown(lock_outlives_its_name, fresh, release),
         cmocka_unit_test_setup_teardown(lock_ends_with_its_descriptor, fresh, release),
