@@ -136,6 +136,16 @@ static int abort_with_core(void)
     abort();
 }
 
+/* Leads a group with a child of its own in it; both hold the pipe open. */
+static int lead_a_group(void)
+{
+    setpgid(0, 0);
+    if (fork() == 0)
+        alarm(60);
+    say(1);
+    return sleep_for_ever();
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -260,6 +270,23 @@ static void discarded_child_is_gone(void **state)
     assert_int_equal(errno, ECHILD);
 }
 
+static void group_is_killed_with_its_leader(void **state)
+{
+    struct pollfd p = {.fd = pipes[0], .events = POLLIN};
+    char byte;
+    (void)state;
+    start(lead_a_group);
+    close(pipes[1]);
+    pipes[1] = -1;
+    assert_int_equal(heard(), 1); /* leader and member, in either order */
+    assert_int_equal(heard(), 1);
+    child_kill_group(&child);
+    assert_int_equal(poll(&p, 1, PATIENCE_MS), 1);
+    assert_int_equal(read(pipes[0], &byte, 1), 0); /* nobody holds it any more */
+    reap();
+    assert_int_equal(end.number, SIGKILL);
+}
+
 static void pidfd_is_not_inherited(void **state)
 {
     (void)state;
@@ -303,6 +330,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(ended_child_may_be_signalled, fresh, release),
         cmocka_unit_test_setup_teardown(no_child_is_left_alone, fresh, release),
         cmocka_unit_test_setup_teardown(discarded_child_is_gone, fresh, release),
+        cmocka_unit_test_setup_teardown(group_is_killed_with_its_leader, fresh, release),
         cmocka_unit_test_setup_teardown(pidfd_is_not_inherited, fresh, release),
         cmocka_unit_test_setup_teardown(child_that_cannot_be_held_is_ended, fresh, release),
     };

@@ -231,6 +231,28 @@ static void random_bytes_are_always_valid_json(void **state)
     }
 }
 
+static bool plain(const char *text)
+{
+    return escape_is_plain(text, strlen(text));
+}
+
+static void plain_is_what_stays_as_it_is(void **state)
+{
+    static const char *const plain_ones[] = {"",         "GET / HTTP/1.1", "say \"hi\" \\ there",
+                                             "\xC3\xA4", "\xE4\xBD\xA0",   "\xF0\x9F\x98\x80"};
+    static const char *const others[] = {
+        "\n",       "\t",           "a\x01",           "\x1B[31m", "\x7F",
+        "\xC2\x9B", "\xE2\x80\xAE", "\xEF\xBB\xBF",    "\xFF",     "\xC3",
+        "\xC0\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80"};
+    (void)state;
+    for (size_t i = 0; i < sizeof plain_ones / sizeof *plain_ones; i++)
+        assert_true(plain(plain_ones[i]));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_false(plain(others[i]));
+    assert_false(escape_is_plain("a\0b", 3));
+    assert_false(escape_is_plain("\xE4\xBD\xA0", 2));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +267,7 @@ int main(void)
         cmocka_unit_test(cut_stops_before_what_does_not_fit),
         cmocka_unit_test(exact_room_is_enough),
         cmocka_unit_test(cut_is_only_ever_set),
+        cmocka_unit_test(plain_is_what_stays_as_it_is),
         cmocka_unit_test(random_bytes_are_always_valid_json),
     };
     return cmocka_run_group_tests_name("escape", tests, NULL, NULL);
