@@ -29,7 +29,7 @@ int64_t config_start_workers(const struct config_service *service)
 
 int64_t config_most_workers(const struct config_service *service)
 {
-    return service->workers > service->max_workers ? service->workers : service->max_workers;
+    return service->max_workers;
 }
 
 uint32_t config_scoreboard_slots(const struct config_service *service)

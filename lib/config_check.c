@@ -77,8 +77,9 @@ void config_check_service(struct config_reader *reader, const config_setting_t *
     check_order(reader, group, "min_spare", &service->min_spare, "max_spare", &service->max_spare);
     check_order(reader, group, "restart_delay", &service->restart_delay, "restart_delay_max",
                 &service->restart_delay_max);
-    if (given(group, "workers") && given(group, "max_workers"))
-        check_limit(reader, group, "workers", &service->workers, service->max_workers);
+    if (service->workers > service->max_workers && !given(group, "max_workers"))
+        service->max_workers = service->workers;
+    check_limit(reader, group, "workers", &service->workers, service->max_workers);
     check_limit(reader, group, "min_spare", &service->min_spare, service->max_workers);
     check_limit(reader, group, "start_workers", &service->start_workers, service->max_workers);
 }
