@@ -43,7 +43,8 @@
     COUNT(max_connections_per_worker, 0, 0, INT64_C(1000000000), \
           "replace a worker after that many connections; 0 = never") \
     DURATION(idle_timeout, 60000, 0, 365 * CONFIG_DAY_MS, \
-             "end a connection on which no byte moved for that long; 0 = never") \
+             "end a connection on which no byte moved for that long (a client that does not take what is " \
+             "queued for it: at most twice that); 0 = never") \
     DURATION(max_lifetime, 0, 0, 365 * CONFIG_DAY_MS, \
              "end a connection that is older; 0 = never") \
     DURATION(start_timeout, 10000, 10, CONFIG_DAY_MS, "a worker or pool must be ready by then") \

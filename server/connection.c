@@ -8,7 +8,9 @@
 #include "server/slot.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* A client that keeps sending after the answer is listened to for this much and this long. */
@@ -29,6 +31,7 @@ void connection_begin(struct preforkd_connection *c, int fd, const union socket_
     c->bytes_in = c->bytes_out = 0;
     c->end = WORKER_END_SERVER;
     c->client_ended = false;
+    c->unsent = -1;
     c->accepted_us = timed ? clock_now_us() : 0;
     slot_begin(c->slot, peer);
     c->sequence = atomic_load_explicit(&c->slot->sequence, memory_order_relaxed);
@@ -125,6 +128,18 @@ void connection_finish(struct preforkd_connection *c, enum preforkd_close how)
     if (c->cut)
         c->end = (enum worker_end)(c->cut - 1);
     slot_end(c->slot);
+}
+
+bool connection_is_taking(struct preforkd_connection *c)
+{
+    int unsent = 0, before = c->unsent;
+    if (c->fd < 0 || ioctl(c->fd, SIOCOUTQ, &unsent) < 0 || unsent == 0)
+        return false; /* it is we who wait for the client */
+    c->unsent = unsent;
+    if (before >= 0 && unsent >= before)
+        return false;
+    slot_moved_out(c->slot, 0);
+    return true;
 }
 
 void connection_cut(struct preforkd_connection *c, enum worker_end reason)

@@ -18,6 +18,7 @@ struct preforkd_connection {
     volatile sig_atomic_t fd;  /* -1: no client */
     volatile sig_atomic_t cut; /* 0, or 1 + enum worker_end */
     uint32_t sequence;         /* of the slot, while this client is served */
+    int unsent;                /* bytes in the socket when it was last looked at; -1: never */
     enum worker_end end;       /* as far as known */
     bool client_ended;         /* it has sent its end of file */
     union socket_address peer;
@@ -38,6 +39,11 @@ int connection_write(struct preforkd_connection *c, const void *bytes, size_t si
 
 /* Close the socket the way the handler asked for, and settle why the connection ended. */
 void connection_finish(struct preforkd_connection *c, enum preforkd_close how);
+
+/* The pool saw no byte move for idle_timeout. A blocking send tells of none until all is queued:
+ * true where the client has taken some of what is queued since this was last asked, or where it is
+ * asked for the first time. Async-signal-safe. */
+bool connection_is_taking(struct preforkd_connection *c);
 
 /* End the connection in hand for REASON, from a signal handler: async-signal-safe. The client
  * sees an end of file, the blocked call returns, the handler gets PREFORKD_ENDED. */

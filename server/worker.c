@@ -89,10 +89,14 @@ static void on_drain(int number)
 static void on_cut(int number, siginfo_t *info, void *context)
 {
     uint32_t value = (uint32_t)info->si_value.sival_int;
+    enum worker_end reason = (enum worker_end)(value >> 24);
+    int saved = errno;
     (void)number;
     (void)context;
-    if (info->si_code == SI_QUEUE && (value & 0xFFFFFF) == (self.connection.sequence & 0xFFFFFF))
-        connection_cut(&self.connection, (enum worker_end)(value >> 24));
+    if (info->si_code == SI_QUEUE && (value & 0xFFFFFF) == (self.connection.sequence & 0xFFFFFF) &&
+        (reason != WORKER_END_IDLE || !connection_is_taking(&self.connection)))
+        connection_cut(&self.connection, reason);
+    errno = saved;
 }
 
 static void on_reopen(int number)
