@@ -4,6 +4,8 @@
  */
 #include "lib/fds.h"
 
+#include "lib/sys.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -20,7 +22,7 @@ void fds_sanitize(void)
     while (fd >= 0 && fd <= STDERR_FILENO);
     if (fd >= 0)
         close(fd);
-    close_range(STDERR_FILENO + 1, ~0U, 0);
+    sys_close_range(STDERR_FILENO + 1, ~0U, 0);
 }
 
 int fds_raise_limit(unsigned long needed, struct error *error)

@@ -6,10 +6,10 @@
 
 #include "lib/fds.h"
 #include "lib/signals.h"
+#include "lib/sys.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -35,7 +35,7 @@ static int arrange_descriptors(const struct spawn_plan *plan, struct error *erro
     for (size_t i = 0; i < count; i++)
         if (dup2(above[i], (int)i) < 0) /* without close-on-exec: these are meant to stay */
             return error_set_errno(error, EXIT_CODE_OS, "cannot place descriptor %zu", i);
-    if (close_range((unsigned)count, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+    if (sys_close_range((unsigned)count, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
         return error_set_errno(error, EXIT_CODE_OS, "close_range");
     return 0;
 }
@@ -69,7 +69,7 @@ static int apply(const struct spawn_plan *plan, int program, pid_t parent, struc
         return error_set_errno(error, EXIT_CODE_OS, "PR_SET_NO_NEW_PRIVS");
     if (arm_death_signal(plan, parent, error) < 0 || arrange_descriptors(plan, error) < 0)
         return -1;
-    execveat(program, "", plan->arguments, plan->environment, AT_EMPTY_PATH);
+    sys_execute(program, plan->arguments, plan->environment);
     return error_set_errno(error, EXIT_CODE_OS, "cannot execute %s", plan->arguments[0]);
 }
 

@@ -21,6 +21,7 @@
 #include "lib/log.h"
 #include "lib/log_sink.h"
 #include "lib/signals.h"
+#include "lib/sys.h"
 #include "server/accept.h"
 #include "server/connection.h"
 #include "server/handler.h"
@@ -213,7 +214,7 @@ _Noreturn void worker_run(const struct worker_plan *plan, uint32_t slot)
     self.connection.stopping = &self.stopping;
     log_identify("worker", plan->service->name);
     prctl(PR_SET_NAME, "preforkd-worker");
-    if (close_range((unsigned)plan->keep_below, ~0U, 0) < 0)
+    if (sys_close_range((unsigned)plan->keep_below, ~0U, 0) < 0)
         _exit(WORKER_EXIT_SYSTEM);
     install_signal_handlers();
     lifeline();

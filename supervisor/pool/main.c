@@ -8,10 +8,10 @@
 #include "lib/log.h"
 #include "lib/log_sink.h"
 #include "lib/signals.h"
+#include "lib/sys.h"
 #include "supervisor/pool/pool.h"
 
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -35,7 +35,7 @@ int main(int argc, char **argv)
     log_sink_adopt();
     log_identify("pool", argv[1]);
     prctl(PR_SET_NAME, "preforkd-pool");
-    if (close_range(CHANNEL_FD_CHANNEL, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+    if (sys_close_range(CHANNEL_FD_CHANNEL, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
         return EXIT_CODE_OS;
     if (pool_init(&pool, listeners, &error) < 0) {
         channel_send(pool.channel.fd, CHANNEL_FAILED, 0, 0, error.text, -1);

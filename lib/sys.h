@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sys - system calls that not every C library has a function for.
+ */
+#ifndef LIB_SYS_H
+#define LIB_SYS_H
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* close_range(2), Linux 5.9. */
+static inline int sys_close_range(unsigned first, unsigned last, unsigned flags)
+{
+    return (int)syscall(SYS_close_range, first, last, flags);
+}
+
+/* execveat(2) of an open file. Returns only on failure. */
+static inline int sys_execute(int file, char *const *arguments, char *const *environment)
+{
+    return (int)syscall(SYS_execveat, file, "", arguments, environment, AT_EMPTY_PATH);
+}
+
+#endif
