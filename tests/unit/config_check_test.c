@@ -121,16 +121,19 @@ static void limits_out_of_order_are_refused(void **state)
                    "restart_delay is greater than restart_delay_max (line 3)");
     expect_refused(service("max_workers = 4;\nstart_workers = 5;"), 3,
                    "start_workers is greater than max_workers, which is 4");
+    expect_refused(service("max_workers = 4;\nworkers = 5;"), 3,
+                   "workers is greater than max_workers, which is 4");
     expect_refused(service("max_workers = 4;\nmin_spare = 5;"), 3,
                    "min_spare is greater than max_workers, which is 4");
     expect_refused(service("min_spare = 300;"), 2,
                    "min_spare is greater than max_workers, which is 256");
 }
 
-static void fixed_number_may_exceed_max_workers(void **state)
+static void fixed_number_raises_the_default_limit(void **state)
 {
     const struct config_service *s = with("workers = 500;");
     (void)state;
+    assert_int_equal(s->max_workers, 500);
     assert_int_equal(config_start_workers(s), 500);
     assert_int_equal(config_most_workers(s), 500);
     assert_int_equal(config_scoreboard_slots(s), 1000);
@@ -261,7 +264,7 @@ int main(void)
         cmocka_unit_test_teardown(limits_in_order_are_taken, release),
         cmocka_unit_test_teardown(defaults_make_way_for_what_is_given, release),
         cmocka_unit_test_teardown(limits_out_of_order_are_refused, release),
-        cmocka_unit_test_teardown(fixed_number_may_exceed_max_workers, release),
+        cmocka_unit_test_teardown(fixed_number_raises_the_default_limit, release),
         cmocka_unit_test_teardown(address_is_taken_once, release),
         cmocka_unit_test_teardown(third_service_is_told_once, release),
         cmocka_unit_test_teardown(addresses_that_differ_are_no_duplicates, release),
