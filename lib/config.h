@@ -27,8 +27,9 @@
 #define MODE(name, ...)     int64_t name;
 
 struct config_listen {
-    char *text; /* as written */
-    int line;   /* where, for complaints that come later (binding) */
+    char *text;       /* as written */
+    int line;         /* where, for complaints that come later (binding) */
+    unsigned element; /* of the list, wrong ones counted */
     struct address *found;
     int count;
 };

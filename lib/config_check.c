@@ -85,14 +85,14 @@ void config_check_service(struct config_reader *reader, const config_setting_t *
 }
 
 static const config_setting_t *listen_place(const config_setting_t *root, const char *service,
-                                            size_t index)
+                                            unsigned element)
 {
     const config_setting_t *services = config_setting_get_member(root, "services");
     const config_setting_t *group = config_setting_get_member(services, service);
     const config_setting_t *listen = config_setting_get_member(group, "listen");
     const config_setting_t *entry = config_setting_type(listen) == CONFIG_TYPE_STRING
                                         ? listen
-                                        : config_setting_get_elem(listen, (unsigned)index);
+                                        : config_setting_get_elem(listen, element);
     return entry ? entry : listen;
 }
 
@@ -116,7 +116,8 @@ static void check_duplicates_of(struct config_reader *reader, const config_setti
         size_t end = s == service ? index : other->listen_count;
         for (size_t i = 0; i < end; i++)
             if (overlap(mine, &other->listens[i])) {
-                config_complain(reader, listen_place(root, config->services[service].name, index),
+                config_complain(reader,
+                                listen_place(root, config->services[service].name, mine->element),
                                 "%s is taken already by service \"%s\" (line %d)", mine->text,
                                 other->name, other->listens[i].line);
                 return;

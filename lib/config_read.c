@@ -70,6 +70,7 @@ static void read_listen_entry(struct config_reader *reader, const config_setting
     struct config_listen *listen = &service->listens[service->listen_count++];
     *listen = (struct config_listen){.text = memory_string(text),
                                      .line = (int)config_setting_source_line(setting),
+                                     .element = (unsigned)config_setting_index(setting),
                                      .count = count};
     listen->found = memory_zeroed((size_t)count + 1, sizeof *found);
     memcpy(listen->found, found, (size_t)count * sizeof *found);

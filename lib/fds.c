@@ -107,9 +107,11 @@ static ssize_t receive(int socket, void *packet, size_t length, int flags, int *
                              .msg_controllen = sizeof control.room};
     *passed = -1;
     ssize_t got = recvmsg(socket, &message, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (got <= 0)
+    if (got < 0)
         return got;
     bool more = take_descriptors(&message, passed);
+    if (got == 0)
+        fds_close(passed);
     *cut = more || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
     return got;
 }

@@ -75,7 +75,8 @@ void lockfile_release(struct lockfile *lock)
 {
     if (lock->fd < 0)
         return;
-    unlink(lock->path);
+    if (still_at(lock->fd, lock->path))
+        unlink(lock->path);
     fds_close(&lock->fd);
     free(lock->path);
     lock->path = NULL;

@@ -51,7 +51,9 @@ bool log_enabled(enum log_level level)
 
 static size_t room(const struct log_line *line)
 {
-    return LOG_LINE_MAX - RESERVED - line->length;
+    /* A value that was cut ends within what is reserved: then there is none. */
+    size_t end = LOG_LINE_MAX - RESERVED;
+    return line->length < end ? end - line->length : 0;
 }
 
 /* Text of our own that needs no escaping. */

@@ -51,7 +51,10 @@ static int parse_scaled(const char *text, const struct unit *units, double max, 
     int64_t factor = unit_factor(units, text);
     if (factor == 0 || value * (double)factor > max)
         return -1;
-    *out = (int64_t)(value * (double)factor + 0.5);
+    int64_t result = (int64_t)(value * (double)factor + 0.5);
+    if (result == 0 && value > 0)
+        return -1; /* 0 often means "no limit", which is not what was meant */
+    *out = result;
     return 0;
 }
 

@@ -28,10 +28,11 @@ size_t hello_request_line(const char *bytes, size_t length)
     return line > 0 && bytes[line - 1] == '\r' ? line - 1 : line;
 }
 
-static bool version_at_end(const char *line, size_t length)
+/* Behind a method of so many bytes, blank included: a target, a blank, a version. */
+static bool version_at_end(const char *line, size_t length, size_t method)
 {
     static const char version[] = "HTTP/";
-    if (length < 10)
+    if (length < method + sizeof "x HTTP/1.1" - 1)
         return false;
     const char *v = line + length - 8;
     return v[-1] == ' ' && memcmp(v, version, 5) == 0 && v[5] >= '0' && v[5] <= '9' &&
@@ -55,7 +56,7 @@ enum hello_request hello_request_judge(const char *bytes, size_t length)
         return HELLO_PLAIN;
     if (method == 0 || !memchr(bytes, '\n', length))
         return HELLO_MORE;
-    if (!version_at_end(bytes, hello_request_line(bytes, length)))
+    if (!version_at_end(bytes, hello_request_line(bytes, length), (size_t)method))
         return HELLO_PLAIN;
     return head_complete(bytes, length) ? HELLO_HTTP : HELLO_MORE;
 }

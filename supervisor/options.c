@@ -31,6 +31,10 @@ static const struct option LONG[] = {
 
 static int unknown(const char *word, struct error *error)
 {
+    /* An unknown letter may stand anywhere within a word: getopt tells the letter alone. */
+    char letter[3] = {'-', (char)optopt, '\0'};
+    if (optopt > 0 && optopt < 256 && !strchr("ctdh", optopt))
+        word = letter;
     const char *names[sizeof LONG / sizeof *LONG];
     size_t count = 0;
     for (; LONG[count].name; count++)

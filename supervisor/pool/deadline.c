@@ -39,7 +39,11 @@ static struct deadline_verdict give_notice(const struct scoreboard_view *worker,
     notice->given = true;
     notice->sequence = worker->sequence;
     notice->kill_at_ms = now_ms + limits->kill_ms;
-    return (struct deadline_verdict){DEADLINE_CUT, reason, notice->kill_at_ms};
+    /* A worker may find that bytes moved after all, and says so in its slot. */
+    int64_t next = reason == WORKER_END_IDLE
+                       ? clock_earlier(notice->kill_at_ms, now_ms + DEADLINE_LOOK_AGAIN_MS)
+                       : notice->kill_at_ms;
+    return (struct deadline_verdict){DEADLINE_CUT, reason, next};
 }
 
 struct deadline_verdict deadline_judge(const struct scoreboard_view *worker,

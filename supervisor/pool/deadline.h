@@ -31,6 +31,9 @@ struct deadline_notice {
 
 #define DEADLINE_NOTICE_NONE ((struct deadline_notice){.leave_by_ms = CLOCK_NEVER})
 
+/* After a cut for idleness the worker may find that bytes moved; it is looked at again then. */
+#define DEADLINE_LOOK_AGAIN_MS 50
+
 enum deadline_action { DEADLINE_NONE, DEADLINE_CUT, DEADLINE_KILL };
 
 struct deadline_verdict {

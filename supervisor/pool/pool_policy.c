@@ -39,7 +39,6 @@ static void decide_trial(const struct pool_policy *policy, int64_t starting, int
 static void decide_replacement(struct pool_policy *policy, int64_t missing, int64_t now_ms,
                                struct pool_decision *decision)
 {
-    policy->crashed = least(policy->crashed, missing);
     int64_t allowed = rate_take(&policy->rate, policy->crashed, now_ms);
     decision->fork = missing - policy->crashed + allowed;
     policy->crashed -= allowed;
@@ -52,6 +51,7 @@ struct pool_decision pool_policy_decide(struct pool_policy *policy, int64_t star
 {
     struct pool_decision decision = {.wake_ms = CLOCK_NEVER};
     int64_t missing = policy->target - starting - ready;
+    policy->crashed = least(policy->crashed, missing > 0 ? missing : 0);
     if (policy->stopping)
         return decision;
     if (missing <= 0 && starting == 0)

@@ -50,6 +50,14 @@ def mark(**marks):
 
 # ---- polling ---------------------------------------------------------------------------------
 
+def resolves(name):
+    """Does this machine know NAME? A bare container may lack even /etc/hosts."""
+    try:
+        return bool(socket.getaddrinfo(name, None))
+    except OSError:
+        return False
+
+
 def wait_until(predicate, what, limit=LIMIT):
     """Poll until predicate() is true and return what it returned; fail saying WHAT was awaited."""
     end = time.monotonic() + limit

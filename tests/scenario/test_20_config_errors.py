@@ -3,7 +3,7 @@
 import os
 import re
 
-from harness import *
+from harness import resolves, *
 
 GOOD = 'services = { echo = { listen = [ "tcp://127.0.0.1:7" ]; handler = "echo"; }; };\n'
 
@@ -141,9 +141,10 @@ def scenario_duplicate_address(t):
     one_complaint(t, 'services = { a = { listen = "unix:@x"; handler = "echo"; };\n'
                      'b = { listen = "unix:@x"; handler = "upper"; }; };\n', 2,
                   'unix:@x is taken already by service "a" \\(line 1\\)')
-    one_complaint(t, 'services = { a = { listen = "tcp://127.0.0.1:7"; handler = "echo"; };\n'
-                     'b = { listen = "tcp://localhost:7"; handler = "upper"; }; };\n', 2,
-                  'taken already by service "a"')
+    if resolves("localhost"):
+        one_complaint(t, 'services = { a = { listen = "tcp://127.0.0.1:7"; handler = "echo"; };\n'
+                         'b = { listen = "tcp://localhost:7"; handler = "upper"; }; };\n', 2,
+                      'taken already by service "a"')
 
 
 def scenario_wildcard_and_single_address_collide(t):

@@ -156,6 +156,17 @@ static void address_is_taken_once(void **state)
                    2, "unix:@x is taken already by service \"one\" (line 1)");
 }
 
+static void duplicate_behind_a_wrong_address_has_its_own_line(void **state)
+{
+    (void)state;
+    assert_null(load("services = { one = { handler = \"echo\"; listen = [\n"
+                     "\"nonsense\",\n"
+                     "\"unix:@x\",\n"
+                     "\"unix:@x\" ]; }; };"));
+    assert_non_null(
+        strstr(buffer_text(&errors), ":4: unix:@x is taken already by service \"one\" (line 3)\n"));
+}
+
 static void third_service_is_told_once(void **state)
 {
     (void)state;
@@ -266,6 +277,7 @@ int main(void)
         cmocka_unit_test_teardown(limits_out_of_order_are_refused, release),
         cmocka_unit_test_teardown(fixed_number_raises_the_default_limit, release),
         cmocka_unit_test_teardown(address_is_taken_once, release),
+        cmocka_unit_test_teardown(duplicate_behind_a_wrong_address_has_its_own_line, release),
         cmocka_unit_test_teardown(third_service_is_told_once, release),
         cmocka_unit_test_teardown(addresses_that_differ_are_no_duplicates, release),
         cmocka_unit_test_teardown(sockets_are_as_many_as_a_pool_takes, release),

@@ -54,7 +54,8 @@ static void expect_cut(int64_t now, enum worker_end reason)
     struct deadline_verdict verdict = deadline_judge(&worker, &limits, &notice, now);
     assert_int_equal(verdict.action, DEADLINE_CUT);
     assert_int_equal(verdict.reason, reason);
-    assert_int_equal(verdict.next_ms, now + KILL);
+    assert_int_equal(verdict.next_ms,
+                     now + (reason == WORKER_END_IDLE ? DEADLINE_LOOK_AGAIN_MS : KILL));
 }
 
 static void starting_worker_has_start_timeout(void **state)

@@ -94,21 +94,12 @@ static void other_messages_are_plain_at_the_first_odd_byte(void **state)
 static void line_without_a_version_is_plain(void **state)
 {
     static const char *const lines[] = {
-        "GET /\r\n",
-        "GET / \r\n",
-        "GET the door\n",
-        "GET / HTTP/1\r\n",
-        "GET / HTTP/1.x\r\n",
-        "GET / HTTP/x.1\r\n",
-        "GET / http/1.1\r\n",
-        "GET / HTTP/1.1 \r\n",
-        "GET / HTTP/11\r\n",
-        "GET / HTTPS/1.1\r\n",
-        "GET /HTTP/1.1\r\n",
-        "GET / HTTP-1.1\r\n",
-        "GET \n",
-        "POST now, please\r\n",
-        "GET / HTTP/1.10\r\n",
+        "GET HTTP/1.1\r\n",     "GET  HTTP/1.1\r\n",   "GET /\r\n",
+        "GET / \r\n",           "GET the door\n",      "GET / HTTP/1\r\n",
+        "GET / HTTP/1.x\r\n",   "GET / HTTP/x.1\r\n",  "GET / http/1.1\r\n",
+        "GET / HTTP/1.1 \r\n",  "GET / HTTP/11\r\n",   "GET / HTTPS/1.1\r\n",
+        "GET /HTTP/1.1\r\n",    "GET / HTTP-1.1\r\n",  "GET \n",
+        "POST now, please\r\n", "GET / HTTP/1.10\r\n",
     };
     (void)state;
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)

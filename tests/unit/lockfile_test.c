@@ -177,6 +177,17 @@ static void lock_outlives_its_name(void **state)
     assert_int_equal(lockfile_acquire(&other, path, 0644, &error), 0);
 }
 
+static void release_leaves_the_file_of_a_successor_alone(void **state)
+{
+    (void)state;
+    assert_int_equal(lockfile_acquire(&lock, path, 0644, &error), 0);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(lockfile_acquire(&other, path, 0644, &error), 0);
+    lockfile_release(&lock);
+    assert_true(is_there(path));
+    assert_int_equal(lockfile_acquire(&lock, path, 0644, &error), -1);
+}
+
 static void lock_ends_with_its_descriptor(void **state)
 {
     (void)state;
@@ -248,6 +259,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(permissions_are_as_asked, fresh, release),
         cmocka_unit_test_setup_teardown(number_replaces_what_was_there, fresh, release),
         cmocka_unit_test_setup_teardown(lock_outlives_its_name, fresh, release),
+        cmocka_unit_test_setup_teardown(release_leaves_the_file_of_a_successor_alone, fresh,
+                                        release),
         cmocka_unit_test_setup_teardown(lock_ends_with_its_descriptor, fresh, release),
         cmocka_unit_test_setup_teardown(symbolic_links_are_refused, fresh, release),
         cmocka_unit_test_setup_teardown(hard_links_are_refused, fresh, release),

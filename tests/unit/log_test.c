@@ -265,6 +265,34 @@ static void long_values_are_cut_to_the_line(void **state)
     }
 }
 
+/* Whatever is added behind a value that filled the line is left out, and writes nowhere. */
+static void fields_behind_a_cut_value_are_left_out(void **state)
+{
+    static char value[LOG_LINE_MAX * 2];
+    static struct {
+        struct log_line line;
+        char behind[LOG_LINE_MAX * 3];
+    } guarded;
+    memset(value, 'y', sizeof value);
+    for (int round = 0; round < 2; round++) {
+        if (round == 0)
+            as_logfmt(state);
+        else
+            as_json(state);
+        memset(guarded.behind, '#', sizeof guarded.behind);
+        log_begin(&guarded.line, LOG_LEVEL_INFO, "m");
+        log_bytes(&guarded.line, "value", value, sizeof value);
+        log_bytes(&guarded.line, "next", value, sizeof value);
+        log_int(&guarded.line, "number", 1);
+        for (size_t i = 0; i < sizeof guarded.behind; i++)
+            assert_int_equal(guarded.behind[i], '#');
+        line = guarded.line;
+        written();
+        assert_null(strstr(text, "next"));
+        assert_null(strstr(text, "number"));
+    }
+}
+
 static void bare_value_that_is_cut_stays_bare(void **state)
 {
     char value[LOG_LINE_MAX + 1];
@@ -407,6 +435,7 @@ int main(void)
         cmocka_unit_test_setup(seconds_have_six_digits, as_logfmt),
         cmocka_unit_test_setup(extreme_numbers_fit, as_logfmt),
         cmocka_unit_test_setup(long_values_are_cut_to_the_line, as_logfmt),
+        cmocka_unit_test_setup(fields_behind_a_cut_value_are_left_out, as_logfmt),
         cmocka_unit_test_setup(bare_value_that_is_cut_stays_bare, as_logfmt),
         cmocka_unit_test_setup(line_of_many_fields_stays_whole, as_logfmt),
         cmocka_unit_test_setup(less_severe_lines_are_not_written, as_logfmt),

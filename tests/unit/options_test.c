@@ -166,6 +166,8 @@ static void unknown_options_are_told_with_what_was_meant(void **state)
     expect_refused("unknown option --lisen (did you mean --listen?)", "preforkd", "--lisen", "x");
     expect_refused("unknown option --dameon (did you mean --daemon?)", "preforkd", "--dameon");
     expect_refused("unknown option --colour;", "preforkd", "--colour");
+    expect_refused("unknown option -x;", "preforkd", "-xt");
+    expect_refused("unknown option -x;", "preforkd", "-tx");
 }
 
 static void abbreviations_of_long_options(void **state)

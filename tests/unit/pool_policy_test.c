@@ -271,6 +271,7 @@ static void follow(struct life *life)
     struct pool_policy before = policy;
     struct pool_decision d = pool_policy_decide(&policy, life->starting, life->ready, life->now);
     check(life, &before, &d);
+    assert_in_range(policy.crashed, 0, policy.target);
     life->starting += d.fork;
     for (; d.drain > 0; d.drain--)
         --*(life->ready > 0 ? &life->ready : &life->starting);
