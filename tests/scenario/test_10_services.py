@@ -9,7 +9,7 @@ import socket
 import stat
 import subprocess
 
-from harness import resolves, *
+from harness import *
 
 BODY = b"Hello, world!"
 GREETING = b"server: hello, client!"

@@ -3,7 +3,7 @@
 import os
 import re
 
-from harness import resolves, *
+from harness import *
 
 GOOD = 'services = { echo = { listen = [ "tcp://127.0.0.1:7" ]; handler = "echo"; }; };\n'
 
