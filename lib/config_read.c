@@ -9,9 +9,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <sys/stat.h>
-
-#define FILE_MAX_BYTES (1 << 20)
 
 static const char *const HANDLER_NAMES[] = {
 #define HANDLER(name, text) #name,
@@ -224,44 +221,41 @@ static struct config *build(config_t *tree, int parsed, struct config_reader *re
     return NULL;
 }
 
-/* libconfig would read a device or a pipe for ever. */
-static int check_file(const char *file, struct buffer *errors)
+/* "/etc" of "/etc/x.conf", "." of "x.conf". The caller frees it. */
+static char *folder_of(const char *file)
 {
-    struct stat about;
-    if (stat(file, &about) < 0)
-        buffer_printf(errors, "%s: %s\n", file, strerror(errno));
-    else if (!S_ISREG(about.st_mode))
-        buffer_printf(errors, "%s: not a regular file\n", file);
-    else if (about.st_size > FILE_MAX_BYTES)
-        buffer_printf(errors, "%s: larger than 1 MiB\n", file);
-    else
-        return 0;
-    return -1;
+    const char *slash = strrchr(file, '/');
+    if (!slash)
+        return memory_string(".");
+    return memory_printf("%.*s", slash == file ? 1 : (int)(slash - file), file);
+}
+
+static struct config *read_stream(FILE *stream, const char *folder, struct config_reader *reader,
+                                  struct buffer *errors)
+{
+    config_t tree;
+    config_init(&tree);
+    config_set_include_dir(&tree, folder);
+    return build(&tree, config_read(&tree, stream), reader, errors);
 }
 
 struct config *config_load(const char *file, struct buffer *errors)
 {
     struct config_reader reader = {.file = file, .lines = true, .lookup = true};
-    config_t tree;
-    if (check_file(file, errors) < 0)
-        return NULL;
-    char *directory = memory_string(file);
-    char *slash = strrchr(directory, '/');
-    config_init(&tree);
-    if (slash) {
-        slash[slash == directory] = '\0';
-        config_set_include_dir(&tree, directory);
+    struct config *config = NULL;
+    char *folder = folder_of(file);
+    if (config_file_check(&reader, file, folder, errors) < 0)
+        config_complaints_print(&reader, errors);
+    else {
+        FILE *stream = fopen(file, "re");
+        if (stream) {
+            config = read_stream(stream, folder, &reader, errors);
+            fclose(stream);
+        } else
+            buffer_printf(errors, "%s: %s\n", file, strerror(errno));
     }
-    free(directory);
-    FILE *stream = fopen(file, "re");
-    if (!stream) {
-        buffer_printf(errors, "%s: %s\n", file, strerror(errno));
-        config_destroy(&tree);
-        return NULL;
-    }
-    int parsed = config_read(&tree, stream);
-    fclose(stream);
-    return build(&tree, parsed, &reader, errors);
+    free(folder);
+    return config;
 }
 
 static struct config *load_text(const char *text, struct config_reader *reader,

@@ -53,6 +53,12 @@ void config_read_key(struct config_reader *reader, const config_setting_t *setti
 /* Write WORD as a libconfig string, quotes included. */
 void config_print_word(struct buffer *out, const char *word);
 
+/* Can FILE and all it includes be read without waiting? FOLDER is where relative includes start. 0,
+ * or -1: what is wrong with FILE itself is in ERRORS, what is wrong with includes among the
+ * complaints. */
+int config_file_check(struct config_reader *reader, const char *file, const char *folder,
+                      struct buffer *errors);
+
 /* The rules across keys; called when everything was read. */
 void config_check_service(struct config_reader *reader, const config_setting_t *group,
                           struct config_service *service);
