@@ -13,6 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Reading a configuration takes a few open files: includes, the user database, the resolver. */
+#define DESCRIPTORS_TO_READ 24
+
 /* Nothing that the starter left behind may change what we do: closed standard descriptors, foreign
  * ones, ignored or blocked signals, an odd umask. */
 static void sanitise(void)
@@ -97,9 +100,10 @@ int main(int argc, char **argv)
     struct options options;
     struct error error;
     sanitise();
-    if (options_parse(&options, argc, argv, &error) < 0) {
+    if (options_parse(&options, argc, argv, &error) < 0 ||
+        fds_raise_limit(DESCRIPTORS_TO_READ, &error) < 0) {
         fprintf(stderr, "preforkd: %s\n", error.text);
-        return EXIT_CODE_USAGE;
+        return (int)error.code;
     }
     switch (options.mode) {
     case OPTIONS_HELP:
