@@ -86,6 +86,13 @@ struct scoreboard {
     struct scoreboard_slot slots[];
 };
 
+/* How every field is read, written by its one writer, and added to by it. */
+#define SCOREBOARD_LOAD(field) atomic_load_explicit(&(field), memory_order_relaxed)
+#define SCOREBOARD_STORE(field, value)                                                             \
+    atomic_store_explicit(&(field), (value), memory_order_relaxed)
+#define SCOREBOARD_ADD(field, value)                                                               \
+    atomic_fetch_add_explicit(&(field), (value), memory_order_relaxed)
+
 _Static_assert(sizeof(struct scoreboard_header) == SCOREBOARD_LINE, "one line");
 _Static_assert(sizeof(struct scoreboard_slot) == 3 * SCOREBOARD_LINE, "three lines per slot");
 

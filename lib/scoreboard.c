@@ -12,8 +12,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define LOAD(field) atomic_load_explicit(&(field), memory_order_relaxed)
-
 const char *const scoreboard_state_names[] = {
 #define STATE(id, name) [SCOREBOARD_##id] = name,
     SCOREBOARD_STATES(STATE)
@@ -61,16 +59,16 @@ void scoreboard_read(const struct scoreboard_slot *slot, struct scoreboard_view 
     uint32_t sequence = atomic_load_explicit(&worker->sequence, memory_order_acquire);
     uint32_t phase = atomic_load_explicit(&worker->phase, memory_order_acquire);
     *view = (struct scoreboard_view){
-        .state = LOAD(slot->keeper.state) & 3,
+        .state = SCOREBOARD_LOAD(slot->keeper.state) & 3,
         .phase = phase & 3,
-        .pid = LOAD(slot->keeper.pid),
+        .pid = SCOREBOARD_LOAD(slot->keeper.pid),
         .sequence = sequence,
-        .connections = LOAD(worker->connections),
-        .bytes_in = LOAD(worker->bytes_in),
-        .bytes_out = LOAD(worker->bytes_out),
-        .born_ms = LOAD(slot->keeper.born_ms),
-        .started_ms = LOAD(worker->started_ms),
-        .moved_ms = LOAD(worker->moved_ms),
+        .connections = SCOREBOARD_LOAD(worker->connections),
+        .bytes_in = SCOREBOARD_LOAD(worker->bytes_in),
+        .bytes_out = SCOREBOARD_LOAD(worker->bytes_out),
+        .born_ms = SCOREBOARD_LOAD(slot->keeper.born_ms),
+        .started_ms = SCOREBOARD_LOAD(worker->started_ms),
+        .moved_ms = SCOREBOARD_LOAD(worker->moved_ms),
     };
 }
 
@@ -82,14 +80,14 @@ char *scoreboard_peer(const struct scoreboard_slot *slot, char text[static ADDRE
     uint64_t words[4];
     union socket_address peer = {0};
     text[0] = '\0';
-    if (LOAD(worker->phase) != SCOREBOARD_BUSY)
+    if (SCOREBOARD_LOAD(worker->phase) != SCOREBOARD_BUSY)
         return text;
     for (int tries = 0; tries < 8; tries++) {
         uint32_t before = atomic_load_explicit(&worker->sequence, memory_order_acquire);
         for (int i = 0; i < 4; i++)
-            words[i] = LOAD(worker->peer[i]);
+            words[i] = SCOREBOARD_LOAD(worker->peer[i]);
         atomic_thread_fence(memory_order_acquire);
-        if (before % 2 == 0 && before == LOAD(worker->sequence)) {
+        if (before % 2 == 0 && before == SCOREBOARD_LOAD(worker->sequence)) {
             memcpy(&peer, words, sizeof words);
             return address_peer(&peer, text);
         }
@@ -99,12 +97,12 @@ char *scoreboard_peer(const struct scoreboard_slot *slot, char text[static ADDRE
 
 static void count_worker(const struct scoreboard_slot *slot, struct scoreboard_totals *totals)
 {
-    switch ((enum scoreboard_state)LOAD(slot->keeper.state)) {
+    switch ((enum scoreboard_state)SCOREBOARD_LOAD(slot->keeper.state)) {
     case SCOREBOARD_STARTING:
         totals->starting++;
         break;
     case SCOREBOARD_READY:
-        if (LOAD(slot->worker.phase) == SCOREBOARD_BUSY)
+        if (SCOREBOARD_LOAD(slot->worker.phase) == SCOREBOARD_BUSY)
             totals->busy++;
         else
             totals->idle++;
@@ -121,16 +119,16 @@ void scoreboard_sum(const struct scoreboard *board, uint32_t slots,
                     struct scoreboard_totals *totals)
 {
     const struct scoreboard_header *header = &board->header;
-    *totals = (struct scoreboard_totals){.connections = LOAD(header->connections),
-                                         .bytes_in = LOAD(header->bytes_in),
-                                         .bytes_out = LOAD(header->bytes_out),
-                                         .crashes = LOAD(header->crashes),
-                                         .restarts = LOAD(header->restarts)};
+    *totals = (struct scoreboard_totals){.connections = SCOREBOARD_LOAD(header->connections),
+                                         .bytes_in = SCOREBOARD_LOAD(header->bytes_in),
+                                         .bytes_out = SCOREBOARD_LOAD(header->bytes_out),
+                                         .crashes = SCOREBOARD_LOAD(header->crashes),
+                                         .restarts = SCOREBOARD_LOAD(header->restarts)};
     for (uint32_t i = 0; i < slots; i++) {
         const struct scoreboard_slot *slot = &board->slots[i];
-        totals->connections += LOAD(slot->worker.connections);
-        totals->bytes_in += LOAD(slot->worker.bytes_in);
-        totals->bytes_out += LOAD(slot->worker.bytes_out);
+        totals->connections += SCOREBOARD_LOAD(slot->worker.connections);
+        totals->bytes_in += SCOREBOARD_LOAD(slot->worker.bytes_in);
+        totals->bytes_out += SCOREBOARD_LOAD(slot->worker.bytes_out);
         count_worker(slot, totals);
     }
 }

@@ -6,9 +6,6 @@
 
 #include "lib/clock.h"
 
-#define LOAD(field)         atomic_load_explicit(&(field), memory_order_relaxed)
-#define STORE(field, value) atomic_store_explicit(&(field), (value), memory_order_relaxed)
-
 _Static_assert(sizeof(struct sockaddr_in6) <= sizeof((struct scoreboard_worker){0}.peer),
                "every IP peer fits");
 
@@ -23,12 +20,12 @@ void slot_set_phase(struct scoreboard_worker *slot, enum scoreboard_phase phase)
 static void write_peer(struct scoreboard_worker *slot, const union socket_address *peer)
 {
     uint64_t words[4];
-    uint32_t sequence = LOAD(slot->sequence);
+    uint32_t sequence = SCOREBOARD_LOAD(slot->sequence);
     memcpy(words, peer, sizeof words);
-    STORE(slot->sequence, sequence + 1);
+    SCOREBOARD_STORE(slot->sequence, sequence + 1);
     atomic_thread_fence(memory_order_release);
     for (int i = 0; i < 4; i++)
-        STORE(slot->peer[i], words[i]);
+        SCOREBOARD_STORE(slot->peer[i], words[i]);
     atomic_store_explicit(&slot->sequence, sequence + 2, memory_order_release);
 }
 
@@ -36,9 +33,9 @@ void slot_begin(struct scoreboard_worker *slot, const union socket_address *peer
 {
     int64_t now = clock_coarse_ms();
     write_peer(slot, peer);
-    STORE(slot->started_ms, now);
-    STORE(slot->moved_ms, now);
-    STORE(slot->connections, LOAD(slot->connections) + 1);
+    SCOREBOARD_STORE(slot->started_ms, now);
+    SCOREBOARD_STORE(slot->moved_ms, now);
+    SCOREBOARD_STORE(slot->connections, SCOREBOARD_LOAD(slot->connections) + 1);
     slot_set_phase(slot, SCOREBOARD_BUSY);
 }
 
@@ -49,12 +46,12 @@ void slot_end(struct scoreboard_worker *slot)
 
 void slot_moved_in(struct scoreboard_worker *slot, size_t count)
 {
-    STORE(slot->bytes_in, LOAD(slot->bytes_in) + count);
-    STORE(slot->moved_ms, clock_coarse_ms());
+    SCOREBOARD_STORE(slot->bytes_in, SCOREBOARD_LOAD(slot->bytes_in) + count);
+    SCOREBOARD_STORE(slot->moved_ms, clock_coarse_ms());
 }
 
 void slot_moved_out(struct scoreboard_worker *slot, size_t count)
 {
-    STORE(slot->bytes_out, LOAD(slot->bytes_out) + count);
-    STORE(slot->moved_ms, clock_coarse_ms());
+    SCOREBOARD_STORE(slot->bytes_out, SCOREBOARD_LOAD(slot->bytes_out) + count);
+    SCOREBOARD_STORE(slot->moved_ms, clock_coarse_ms());
 }

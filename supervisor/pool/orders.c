@@ -13,8 +13,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#define STORE(field, value) atomic_store_explicit(&(field), (value), memory_order_relaxed)
-
 int orders_report(struct pool *pool, enum channel_type type, const char *text)
 {
     if (pool->channel.fd < 0)
@@ -54,7 +52,7 @@ void orders_set_workers(struct pool *pool, int64_t target)
         return;
     }
     pool->policy.target = target;
-    STORE(pool->plan.scoreboard->header.target, (uint32_t)target);
+    SCOREBOARD_STORE(pool->plan.scoreboard->header.target, (uint32_t)target);
 }
 
 /* Workers hold a descriptor 2 of their own. One packet with the new one lies in a socket that all

@@ -27,9 +27,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define STORE(field, value) atomic_store_explicit(&(field), (value), memory_order_relaxed)
-#define ADD(field, value)   atomic_fetch_add_explicit(&(field), (value), memory_order_relaxed)
-
 /* What could not be said is said in a later turn. */
 static void report(struct pool *pool)
 {
@@ -65,7 +62,7 @@ static void fork_workers(struct pool *pool, int64_t count, bool restart)
             return;
         }
         if (restart)
-            ADD(pool->plan.scoreboard->header.restarts, 1);
+            SCOREBOARD_ADD(pool->plan.scoreboard->header.restarts, 1);
     }
 }
 
@@ -139,7 +136,7 @@ static void on_worker_ended(struct worker_table *table, uint32_t slot,
         .expected = left || told || (pool->policy.stopping && ended->killed),
     };
     if (!obituary.expected)
-        ADD(pool->plan.scoreboard->header.crashes, 1);
+        SCOREBOARD_ADD(pool->plan.scoreboard->header.crashes, 1);
     obituary.next = after_death(pool, ended, obituary.expected, end, text);
     obituary_write(&obituary);
 }

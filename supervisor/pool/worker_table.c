@@ -12,9 +12,6 @@
 #include <errno.h>
 #include <unistd.h>
 
-#define STORE(field, value) atomic_store_explicit(&(field), (value), memory_order_relaxed)
-#define ADD(field, value)   atomic_fetch_add_explicit(&(field), (value), memory_order_relaxed)
-
 #define BLANK_ENTRY ((struct worker_entry){.child = CHILD_NONE, .notice = DEADLINE_NOTICE_NONE})
 
 void worker_table_init(struct worker_table *table, struct loop *loop,
@@ -59,7 +56,7 @@ static void set_state(struct worker_table *table, uint32_t slot, enum scoreboard
     if (state != SCOREBOARD_FREE)
         ++*counter(table, state);
     entry->state = state;
-    STORE(table->plan->scoreboard->slots[slot].keeper.state, (uint32_t)state);
+    SCOREBOARD_STORE(table->plan->scoreboard->slots[slot].keeper.state, (uint32_t)state);
 }
 
 /* The worker's half is ours while no worker holds it: add it to the sums and clear it. */
@@ -67,15 +64,15 @@ static void settle_counters(struct worker_table *table, uint32_t slot)
 {
     struct scoreboard_header *header = &table->plan->scoreboard->header;
     struct scoreboard_worker *worker = &table->plan->scoreboard->slots[slot].worker;
-    ADD(header->connections, worker->connections);
-    ADD(header->bytes_in, worker->bytes_in);
-    ADD(header->bytes_out, worker->bytes_out);
-    STORE(worker->connections, 0);
-    STORE(worker->bytes_in, 0);
-    STORE(worker->bytes_out, 0);
-    STORE(worker->phase, SCOREBOARD_UNBORN);
+    SCOREBOARD_ADD(header->connections, worker->connections);
+    SCOREBOARD_ADD(header->bytes_in, worker->bytes_in);
+    SCOREBOARD_ADD(header->bytes_out, worker->bytes_out);
+    SCOREBOARD_STORE(worker->connections, 0);
+    SCOREBOARD_STORE(worker->bytes_in, 0);
+    SCOREBOARD_STORE(worker->bytes_out, 0);
+    SCOREBOARD_STORE(worker->phase, SCOREBOARD_UNBORN);
     /* It may have died between the two halves of an update. */
-    STORE(worker->sequence, (worker->sequence + 1) & ~1u);
+    SCOREBOARD_STORE(worker->sequence, (worker->sequence + 1) & ~1u);
 }
 
 void worker_table_notice_ready(struct worker_table *table)
@@ -142,8 +139,8 @@ int worker_table_fork(struct worker_table *table)
         return -1;
     }
     entry->born_ms = clock_now_ms();
-    STORE(keeper->pid, pid);
-    STORE(keeper->born_ms, entry->born_ms);
+    SCOREBOARD_STORE(keeper->pid, pid);
+    SCOREBOARD_STORE(keeper->born_ms, entry->born_ms);
     set_state(table, slot, SCOREBOARD_STARTING);
     return 0;
 }
