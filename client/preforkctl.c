@@ -133,7 +133,8 @@ static int exchange(int fd, const char *line, struct buffer *answer, struct erro
 {
     size_t length = strlen(line);
     ssize_t got;
-    if (send(fd, line, length, MSG_NOSIGNAL) != (ssize_t)length)
+    /* Turned away, the reason may be there already, so an answer is read in any case. */
+    if (send(fd, line, length, MSG_NOSIGNAL) < 0 && errno != EPIPE)
         return error_set_errno(error, EXIT_CODE_FAILURE, "cannot send the request");
     while ((got = recv(fd, buffer_reserve(answer, 65536), 65536, 0)) != 0) {
         if (got < 0 && errno == EINTR)

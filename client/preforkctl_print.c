@@ -144,7 +144,7 @@ static void print_workers(const json_t *result)
 void preforkctl_print(const char *command, const json_t *result, bool json)
 {
     if (json) {
-        json_dumpf(result, stdout, JSON_ENCODE_ANY | JSON_COMPACT);
+        json_dumpf(result, stdout, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(9));
         putchar('\n');
     } else if (strcmp(command, "status") == 0)
         print_status(result);

@@ -10,6 +10,9 @@
 #include <errno.h>
 #include <inttypes.h>
 
+/* Of which the name of a service can be made in any position. */
+#define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyz"
+
 static const char *const HANDLER_NAMES[] = {
 #define HANDLER(name, text) #name,
     HANDLERS(HANDLER)
@@ -282,7 +285,8 @@ struct config *config_load_command_line(const char *address, const char *handler
         config_print_word(&text, control);
         buffer_printf(&text, ";\n");
     }
-    buffer_printf(&text, "services = { service = { listen = ");
+    bool named = handler[0] != '\0' && handler[strspn(handler, NAME_CHARACTERS)] == '\0';
+    buffer_printf(&text, "services = { %s = { listen = ", named ? handler : "service");
     config_print_word(&text, address);
     buffer_printf(&text, "; handler = ");
     config_print_word(&text, handler);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -31,7 +32,10 @@ void log_sink_open(void)
     /* O_NONBLOCK belongs to the open file, which is shared with the shell and whoever else holds
      * it; opening it anew gives one of our own. Fails for sockets, and for the terminal of another
      * user: those are written with MSG_DONTWAIT, and after poll(2). */
-    int fd = open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    struct stat about;
+    bool file = fstat(STDERR_FILENO, &about) == 0 && S_ISREG(about.st_mode);
+    /* A file never blocks, and who else writes to it shares its position with us. */
+    int fd = file ? -1 : open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd >= 0) {
         dup3(fd, STDERR_FILENO, 0);
         close(fd);

@@ -9,7 +9,9 @@
 
 #include <errno.h>
 #include <linux/sockios.h>
+#include <linux/tcp.h>
 #include <poll.h>
+#include <stddef.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -31,7 +33,7 @@ void connection_begin(struct preforkd_connection *c, int fd, const union socket_
     c->bytes_in = c->bytes_out = 0;
     c->end = WORKER_END_SERVER;
     c->client_ended = false;
-    c->unsent = -1;
+    c->taken = 0;
     c->accepted_us = timed ? clock_now_us() : 0;
     slot_begin(c->slot, peer);
     c->sequence = atomic_load_explicit(&c->slot->sequence, memory_order_relaxed);
@@ -78,6 +80,19 @@ ptrdiff_t connection_read(struct preforkd_connection *c, void *bytes, size_t siz
     c->bytes_in += (uint64_t)got;
     slot_moved_in(c->slot, (size_t)got);
     return got;
+}
+
+int connection_wait(struct preforkd_connection *c, int ms)
+{
+    int64_t deadline = clock_now_ms() + ms;
+    struct pollfd p = {.fd = c->fd, .events = POLLIN};
+    int64_t left = ms;
+    int status = 0;
+    while (!c->cut && left >= 0 && (status = poll(&p, 1, (int)left)) < 0 && errno == EINTR)
+        left = deadline - clock_now_ms();
+    if (c->cut)
+        return PREFORKD_ENDED;
+    return status > 0;
 }
 
 int connection_write(struct preforkd_connection *c, const void *bytes, size_t size)
@@ -130,13 +145,26 @@ void connection_finish(struct preforkd_connection *c, enum preforkd_close how)
     slot_end(c->slot);
 }
 
+/* A number, not 0, that changes when the client takes bytes: what it has acknowledged (TCP), or how
+ * much is left (others: the writer is woken, and sends more, only when all is gone). */
+static uint64_t taken_so_far(int fd, int unsent)
+{
+    struct tcp_info info;
+    socklen_t size = sizeof info;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+        size >= offsetof(struct tcp_info, tcpi_bytes_acked) + sizeof info.tcpi_bytes_acked)
+        return info.tcpi_bytes_acked + 1;
+    return (uint64_t)unsent;
+}
+
 bool connection_is_taking(struct preforkd_connection *c)
 {
-    int unsent = 0, before = c->unsent;
+    int unsent = 0;
     if (c->fd < 0 || ioctl(c->fd, SIOCOUTQ, &unsent) < 0 || unsent == 0)
         return false; /* it is we who wait for the client */
-    c->unsent = unsent;
-    if (before >= 0 && unsent >= before)
+    uint64_t before = c->taken;
+    c->taken = taken_so_far(c->fd, unsent);
+    if (before == c->taken)
         return false;
     slot_moved_out(c->slot, 0);
     return true;

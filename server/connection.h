@@ -18,7 +18,7 @@ struct preforkd_connection {
     volatile sig_atomic_t fd;  /* -1: no client */
     volatile sig_atomic_t cut; /* 0, or 1 + enum worker_end */
     uint32_t sequence;         /* of the slot, while this client is served */
-    int unsent;                /* bytes in the socket when it was last looked at; -1: never */
+    uint64_t taken;            /* by the client, when that was last asked; 0: never */
     enum worker_end end;       /* as far as known */
     bool client_ended;         /* it has sent its end of file */
     union socket_address peer;
@@ -33,8 +33,9 @@ struct preforkd_connection {
 void connection_begin(struct preforkd_connection *c, int fd, const union socket_address *peer,
                       bool timed);
 
-/* As the host's read_some and write_all. */
+/* As the host's read_some, wait_some and write_all. */
 ptrdiff_t connection_read(struct preforkd_connection *c, void *bytes, size_t size);
+int connection_wait(struct preforkd_connection *c, int ms);
 int connection_write(struct preforkd_connection *c, const void *bytes, size_t size);
 
 /* Close the socket the way the handler asked for, and settle why the connection ended. */

@@ -10,6 +10,7 @@
 #include "server/hello_request.h"
 
 #define REQUEST_MAX (32 * 1024)
+#define PATIENCE_MS 1000 /* for the rest of a request line */
 #define BODY        "Hello, world!"
 
 static char bytes[REQUEST_MAX];
@@ -32,6 +33,10 @@ static enum hello_request read_request(const struct preforkd_host *host,
     enum hello_request kind = HELLO_MORE;
     *length = 0;
     while (kind == HELLO_MORE && *length < sizeof bytes) {
+        /* "GET" may be a plain message, too: whoever means HTTP goes on soon. */
+        if (*length > 0 && !memchr(bytes, '\n', *length) &&
+            host->wait_some(connection, PATIENCE_MS) == 0)
+            return HELLO_PLAIN;
         ptrdiff_t got = host->read_some(connection, bytes + *length, sizeof bytes - *length);
         if (got < 0)
             *length = 0;

@@ -34,6 +34,7 @@ _Static_assert((int)PREFORKD_LOG_ERROR == (int)LOG_LEVEL_ERROR &&
 const struct preforkd_host host_functions = {
     .size = sizeof(struct preforkd_host),
     .read_some = connection_read,
+    .wait_some = connection_wait,
     .write_all = connection_write,
     .peer = connection_peer,
     .stopping = host_stopping,

@@ -57,7 +57,7 @@ static int append(const char *bytes, size_t length, void *buffer)
 
 static void send_object(struct control_client *client, json_t *object)
 {
-    json_dump_callback(object, append, &client->answer, JSON_COMPACT);
+    json_dump_callback(object, append, &client->answer, JSON_COMPACT | JSON_REAL_PRECISION(9));
     buffer_append(&client->answer, "\n", 1);
     json_decref(object);
     client->answered = true;
@@ -193,6 +193,14 @@ static struct control_client *find_place(struct control *control)
     return slowest;
 }
 
+static void turn_away(int fd, const char *why)
+{
+    char text[128];
+    int length = snprintf(text, sizeof text, "{\"ok\":false,\"error\":\"%s\"}\n", why);
+    send(fd, text, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    close(fd);
+}
+
 /* The client stays in the queue, and the loop would be told of it again and again. */
 static void pause_accepting(struct control *control)
 {
@@ -211,9 +219,11 @@ static void on_listener(struct loop_source *source, uint32_t events)
             pause_accepting(control);
         return;
     }
-    struct control_client *client = is_allowed(fd) ? find_place(control) : NULL;
+    bool allowed = is_allowed(fd);
+    struct control_client *client = allowed ? find_place(control) : NULL;
     if (!client) {
-        close(fd);
+        turn_away(fd, allowed ? "too many control clients are waiting"
+                              : "only root and the user of preforkd may do this");
         return;
     }
     *client = (struct control_client){.control = control,

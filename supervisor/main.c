@@ -39,13 +39,15 @@ static struct config *load(const struct options *options)
 {
     struct buffer errors = {0};
     char *absolute = options->listen ? NULL : absolute_path(options->config_file);
-    struct config *config =
-        options->listen ? config_load_command_line(options->listen, options->handler,
-                                                   options->workers, options->control, &errors)
-                        : config_load(absolute, &errors);
+    char *control = options->control ? absolute_path(options->control) : NULL;
+    struct config *config = options->listen
+                                ? config_load_command_line(options->listen, options->handler,
+                                                           options->workers, control, &errors)
+                                : config_load(absolute, &errors);
     fputs(buffer_text(&errors), stderr);
     buffer_release(&errors);
     free(absolute);
+    free(control);
     return config;
 }
 

@@ -232,8 +232,9 @@ int pool_process_tell(struct pool_process *pool, enum channel_type type, uint32_
         return -1;
     if (channel_send(pool->channel.fd, type, value, 0, NULL, pass) == 0)
         return 0;
-    log_warning("pool %d of %s does not take messages: %s", (int)pool->child.pid, pool->name,
-                strerror(errno));
+    if (errno != EPIPE) /* else it has ended, and that will be told */
+        log_warning("pool %d of %s does not take messages: %s", (int)pool->child.pid, pool->name,
+                    strerror(errno));
     return -1;
 }
 

@@ -84,14 +84,14 @@ static json_t *report_service(const struct supervisor *s, const struct service *
     json_t *listen = json_array(), *queue = json_object();
     sum_service(s, service, &sum);
     report_listeners(s, service, listen, queue);
-    return json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:o, s:o, s:{s:I, s:I, s:I}, s:{s:I, s:I}, "
+    return json_pack("{s:s, s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:{s:I, s:I, s:I}, s:{s:I, s:I}, "
                      "s:I, s:I, s:o}",
                      "name", service->name, "state", service_state_names[service->state], "handler",
                      service->config->handler, "reason",
                      control_text(service->state == SERVICE_DEGRADED ? service->trouble : ""),
                      "generation", (json_int_t)service->generation, "pool_pid",
-                     (json_int_t)(service->current ? service->current->child.pid : 0), "listen",
-                     listen, "workers", report_workers(&sum), "connections", "accepted",
+                     service->current ? json_integer(service->current->child.pid) : json_null(),
+                     "listen", listen, "workers", report_workers(&sum), "connections", "accepted",
                      shown(sum.connections), "active", (json_int_t)sum.busy, "refused",
                      (json_int_t)0, "bytes", "in", shown(sum.bytes_in), "out", shown(sum.bytes_out),
                      "crashes", shown(sum.crashes), "restarts", shown(sum.restarts), "queue",

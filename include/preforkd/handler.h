@@ -50,6 +50,10 @@ struct preforkd_host {
      * client has sent its end (it may still read), or an enum preforkd_result < 0. */
     ptrdiff_t (*read_some)(struct preforkd_connection *connection, void *bytes, size_t size);
 
+    /* Wait until the client sent something or its end, at most MS milliseconds. 1, 0 when the time
+     * is over, or an enum preforkd_result < 0. */
+    int (*wait_some)(struct preforkd_connection *connection, int ms);
+
     /* Write all of it, waiting as long as the client is slow. PREFORKD_OK or an error. */
     int (*write_all)(struct preforkd_connection *connection, const void *bytes, size_t size);
 

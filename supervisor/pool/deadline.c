@@ -28,16 +28,27 @@ static struct deadline_verdict until(int64_t due_ms, int64_t now_ms, enum deadli
                                      .next_ms = due_ms <= now_ms ? CLOCK_NEVER : due_ms};
 }
 
+/* The notice stands for the same connection and reason; one for idleness only until a byte moves.
+ */
+static bool stands(const struct deadline_notice *notice, const struct scoreboard_view *worker,
+                   enum worker_end reason)
+{
+    return notice->given && notice->sequence == worker->sequence && notice->reason == reason &&
+           (reason != WORKER_END_IDLE || notice->moved_ms == worker->moved_ms);
+}
+
 /* The first time: a notice, and a date. Later: the date. */
 static struct deadline_verdict give_notice(const struct scoreboard_view *worker,
                                            const struct deadline_limits *limits,
                                            struct deadline_notice *notice, enum worker_end reason,
                                            int64_t now_ms)
 {
-    if (notice->given && notice->sequence == worker->sequence)
+    if (stands(notice, worker, reason))
         return until(notice->kill_at_ms, now_ms, DEADLINE_KILL);
     notice->given = true;
     notice->sequence = worker->sequence;
+    notice->reason = reason;
+    notice->moved_ms = worker->moved_ms;
     notice->kill_at_ms = now_ms + limits->kill_ms;
     /* A worker may find that bytes moved after all, and says so in its slot. */
     int64_t next = reason == WORKER_END_IDLE

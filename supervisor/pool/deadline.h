@@ -26,7 +26,9 @@ struct deadline_notice {
     int64_t leave_by_ms; /* graceful_timeout after it was told to leave; CLOCK_NEVER before */
     bool given;          /* its connection was cut, or leave_by_ms has come */
     uint32_t sequence;   /* which connection */
-    int64_t kill_at_ms;  /* SIGKILL when it is still at it by then */
+    enum worker_end reason;
+    int64_t moved_ms;   /* of that connection, when the notice was given */
+    int64_t kill_at_ms; /* SIGKILL when it is still at it by then */
 };
 
 #define DEADLINE_NOTICE_NONE ((struct deadline_notice){.leave_by_ms = CLOCK_NEVER})

@@ -74,6 +74,34 @@ def scenario_no_deadlines(t):
         equal(client.ask(b"x"), b"x", "echo")
 
 
+def scenario_slow_reader_is_not_idle(t):
+    """A client that takes little, but takes it all the time, is served on, although the worker sits
+    in one send for many times idle_timeout."""
+    d = t.daemon(echo={"workers": 1, "idle_timeout": "300ms", "kill_timeout": "400ms"}).start()
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", d.port))
+        client.setblocking(False)
+        sent = 0
+        wait_until(lambda: d.workers()[0]["state"] == "busy", "it is served")
+        full = time.monotonic() + 1
+        while time.monotonic() < full:  # until nothing moves: the worker's send is stuck
+            try:
+                sent += client.send(b"x" * 65536)
+                full = time.monotonic() + 0.1
+            except BlockingIOError:
+                time.sleep(0.01)
+        client.setblocking(True)
+        end, received = time.monotonic() + 3, 0
+        while time.monotonic() < end:
+            received += len(client.recv(20000))
+            time.sleep(0.02)
+        check(received > 0, "it read")
+        equal(d.log_lines(msg="connection"), [], "ended connections")
+        equal(d.service()["crashes"], 0, "crashes")
+    d.wait_log(msg="connection")
+
+
 def scenario_client_that_never_reads(t):
     """Its worker is stuck in send, not in recv: idle_timeout ends that, too."""
     d = t.daemon(echo={"workers": 1, "idle_timeout": "500ms"}).start()
@@ -90,6 +118,7 @@ def scenario_client_that_never_reads(t):
         except ConnectionError:
             break
     equal(ended_by(d, client), "idle_timeout", "reason in the log")
+    equal(d.service()["crashes"], 0, "crashes")
     client.close()
     with Client(d.port) as other:
         equal(other.ask(b"x"), b"x", "the worker serves again")

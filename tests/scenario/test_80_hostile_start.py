@@ -244,6 +244,23 @@ def scenario_log_file_that_may_not_grow(t):
     equal(d.service()["crashes"], 1, "only the worker that was killed has died")
 
 
+def scenario_standard_error_is_a_shared_file(t):
+    """2>file without append, written to by others before and after: no line is overwritten."""
+    path = t.path("shared.txt")
+    with open(path, "wb") as file:
+        file.write(b"before\n")
+        file.flush()
+        with subprocess.Popen([t.program("preforkd"), "--listen", "unix:@" + path, "--handler", "echo",
+                               "--control", t.path("x.sock")], stderr=file) as daemon:
+            wait_until(lambda: "ready, 1 services" in open(path).read(), "it is ready")
+            daemon.terminate()
+            equal(daemon.wait(LIMIT), 0, "exit code")
+        file.write(b"after\n")
+    lines = open(path).read().splitlines()
+    equal((lines[0], lines[-1]), ("before", "after"), "lines of others")
+    equal([line for line in lines[1:-1] if not line.startswith("time=")], [], "torn lines")
+
+
 # ---- a log that nobody reads
 
 def scenario_log_reader_stopped(t):

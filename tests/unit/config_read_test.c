@@ -378,7 +378,7 @@ static void command_line_gives_one_service(void **state)
     assert_string_equal(config->file, "command line");
     assert_string_equal(config->control, "/tmp/a \"b\"");
     assert_int_equal(config->service_count, 1);
-    assert_string_equal(config->services[0].name, "service");
+    assert_string_equal(config->services[0].name, "greet");
     assert_string_equal(config->services[0].handler, "greet");
     assert_string_equal(config->services[0].listens[0].text, "tcp://127.0.0.1:7000");
     assert_int_equal(config->services[0].workers, 3);

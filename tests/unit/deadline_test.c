@@ -280,6 +280,31 @@ static void earlier_notice_stands_when_it_has_to_leave(void **state)
     expect(cut + KILL, DEADLINE_KILL, CLOCK_NEVER);
 }
 
+static void bytes_that_move_void_an_idle_notice(void **state)
+{
+    (void)state;
+    limits.kill_ms = 10 * IDLE; /* far behind the next idle deadline */
+    serve(4, 1000, 1000);
+    expect_cut(1000 + IDLE, WORKER_END_IDLE);
+    worker.moved_ms = 1000 + IDLE; /* the worker found that the client is taking */
+    expect(1000 + IDLE + DEADLINE_LOOK_AGAIN_MS, DEADLINE_NONE, 1000 + 2 * IDLE);
+    expect_cut(1000 + 2 * IDLE, WORKER_END_IDLE);
+    worker.moved_ms += IDLE;
+    expect_cut(1000 + 3 * IDLE, WORKER_END_IDLE); /* looked at late: not the old notice's end */
+    expect(1000 + 3 * IDLE + limits.kill_ms, DEADLINE_KILL, CLOCK_NEVER);
+}
+
+static void another_reason_is_another_notice(void **state)
+{
+    (void)state;
+    serve(4, 1000, 1000);
+    expect_cut(1000 + IDLE, WORKER_END_IDLE);
+    worker.moved_ms = 1000 + IDLE;
+    notice.leave_by_ms = 1000 + IDLE + 1;
+    expect_cut(1000 + IDLE + 1, WORKER_END_GRACEFUL);
+    expect(1000 + IDLE + 1 + KILL, DEADLINE_KILL, CLOCK_NEVER);
+}
+
 static void horizon_is_the_shortest_limit(void **state)
 {
     (void)state;
@@ -317,6 +342,8 @@ int main(void)
         cmocka_unit_test_setup(bytes_do_not_put_off_the_leave, fresh),
         cmocka_unit_test_setup(idle_worker_that_does_not_leave_is_killed, fresh),
         cmocka_unit_test_setup(earlier_notice_stands_when_it_has_to_leave, fresh),
+        cmocka_unit_test_setup(bytes_that_move_void_an_idle_notice, fresh),
+        cmocka_unit_test_setup(another_reason_is_another_notice, fresh),
         cmocka_unit_test_setup(horizon_is_the_shortest_limit, fresh),
     };
     return cmocka_run_group_tests_name("deadline", tests, NULL, NULL);

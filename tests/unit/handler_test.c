@@ -12,12 +12,14 @@
 #include <stddef.h>
 /* cmocka wants the three above first. */
 #include <cmocka.h>
+#include <stdbool.h>
 
 /* The host's side of one client: what it sends, in pieces of at most so many bytes. */
 struct preforkd_connection {
     const char *bytes;
     size_t length, piece;
     ptrdiff_t end; /* what reading says behind the last byte */
+    bool stays;    /* it neither sends more nor ends */
     int refuses;   /* what writing says; PREFORKD_OK takes everything */
     struct buffer answer;
     struct buffer logged; /* "message key=value\n" for each line */
@@ -26,6 +28,7 @@ struct preforkd_connection {
 
 static struct preforkd_connection client;
 static const char *encoding; /* the option of greet */
+static bool client_stays;    /* the next ones do */
 
 static ptrdiff_t read_some(struct preforkd_connection *c, void *bytes, size_t size)
 {
@@ -38,6 +41,13 @@ static ptrdiff_t read_some(struct preforkd_connection *c, void *bytes, size_t si
     c->bytes += count;
     c->length -= count;
     return (ptrdiff_t)count;
+}
+
+/* A client that has sent all it has, and stays, is waited for in vain. */
+static int wait_some(struct preforkd_connection *c, int ms)
+{
+    assert_true(ms > 0);
+    return c->length > 0 || !c->stays;
 }
 
 static int write_all(struct preforkd_connection *c, const void *bytes, size_t size)
@@ -79,8 +89,8 @@ static const char *option(const struct preforkd_options *options, const char *na
     return strcmp(name, "encoding") == 0 ? encoding : NULL;
 }
 
-static const struct preforkd_host host = {sizeof host, read_some, write_all, peer,
-                                          stopping,    log_line,  option};
+static const struct preforkd_host host = {sizeof host, read_some, wait_some, write_all,
+                                          peer,        stopping,  log_line,  option};
 
 static int release(void **state)
 {
@@ -121,7 +131,8 @@ static enum preforkd_close serve(const struct preforkd_handler *handler, const c
                                  size_t length, size_t piece)
 {
     release(NULL);
-    client = (struct preforkd_connection){.bytes = bytes, .length = length, .piece = piece};
+    client = (struct preforkd_connection){
+        .bytes = bytes, .length = length, .piece = piece, .stays = client_stays};
     return handler->handle(&host, &client, prepared(handler));
 }
 
@@ -336,6 +347,15 @@ static void hello_says_hello_to_everybody_else(void **state)
     expect_answer("Hello, world!");
 }
 
+static void hello_does_not_wait_for_ever_for_the_rest_of_a_line(void **state)
+{
+    (void)state;
+    client_stays = true;
+    serve(&handler_hello, "GET me a coffee", 15, 15);
+    client_stays = false;
+    expect_answer("Hello, world!");
+}
+
 static void hello_refuses_a_head_without_end(void **state)
 {
     static char request[64 * 1024];
@@ -375,6 +395,7 @@ int main(void)
         TEST(greet_refuses_encodings_nobody_knows),
         TEST(hello_speaks_http_to_who_speaks_http),
         TEST(hello_says_hello_to_everybody_else),
+        TEST(hello_does_not_wait_for_ever_for_the_rest_of_a_line),
         TEST(hello_refuses_a_head_without_end),
         TEST(hello_answers_nobody_who_is_gone),
     };
