@@ -40,7 +40,7 @@ UNIT       := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/u
 TESTABLE   := $(filter-out %/main.o $(BUILD)/client/preforkc.o $(BUILD)/client/preforkctl.o,\
                 $(SUPERVISOR) $(POOL) $(SERVER) $(CTL) $(CLIENT))
 
-.PHONY: FORCE all run test unit scenario lint asan bench install clean help deps format
+.PHONY: FORCE all run test unit scenario lint asan bench man install clean help deps format
 all: $(PROGRAMS)  ## build the four programs (the default)
 
 $(LIB): $(LIB_O)
@@ -103,13 +103,20 @@ $(BUILD)/tests/bench/floor: tests/bench/floor.c
 	@mkdir -p $(@D)
 	$(CC) -std=c17 -D_GNU_SOURCE -O2 $(WARNINGS) -o $@ $<
 
-install: all  ## install below DESTDIR and PREFIX
+man: all  ## write the manual pages into $(BUILD)/man
+	@scripts/manpages.sh $(BUILD)
+
+install: all man  ## install below DESTDIR and PREFIX
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXECDIR)
 	install -m 755 $(BUILD)/preforkd $(DESTDIR)$(PREFIX)/sbin/
 	install -m 755 $(BUILD)/preforkctl $(BUILD)/preforkc $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $(BUILD)/preforkd-pool $(DESTDIR)$(LIBEXECDIR)/
 	install -d $(DESTDIR)$(SYSCONFDIR)/preforkd $(DESTDIR)$(PREFIX)/include/preforkd
 	install -m 644 include/preforkd/*.h $(DESTDIR)$(PREFIX)/include/preforkd/
+	install -d $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8
+	install -m 644 $(BUILD)/man/*.1 $(DESTDIR)$(MANDIR)/man1/
+	install -m 644 $(BUILD)/man/*.5 $(DESTDIR)$(MANDIR)/man5/
+	install -m 644 $(BUILD)/man/*.8 $(DESTDIR)$(MANDIR)/man8/
 	[ -e $(DESTDIR)$(SYSCONFDIR)/preforkd/preforkd.conf ] || \
 	    install -m 644 etc/preforkd.conf $(DESTDIR)$(SYSCONFDIR)/preforkd/
 

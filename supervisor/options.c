@@ -169,6 +169,8 @@ static void print_default(const struct config_key *key)
     case CONFIG_COUNT:
         if (key->fallback >= key->low)
             printf(" = %" PRId64, key->fallback);
+        else
+            printf(" = N");
         break;
     case CONFIG_DURATION:
         printf(" = \"%s\"", quantity_print_duration(key->fallback, text));
@@ -183,8 +185,7 @@ static void print_default(const struct config_key *key)
         printf(" = \"%04o\"", (unsigned)key->fallback);
         break;
     case CONFIG_WORD:
-        if (key->fallback_word)
-            printf(" = \"%s\"", key->fallback_word);
+        printf(" = \"%s\"", key->fallback_word ? key->fallback_word : "…");
         break;
     }
 }
