@@ -346,6 +346,8 @@ def refuses(where):
         dial(where).close()
     except (ConnectionRefusedError, FileNotFoundError):
         return True
+    except ConnectionResetError:
+        pass  # the listener went while it shook hands with us: the next one is refused
     return False
 
 
