@@ -10,10 +10,10 @@
 #include "client/flag.h"
 #include "client/load_loop.h"
 
+#include "lib/fds.h"
 #include "lib/memory.h"
 
 #include <errno.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define CONCURRENCY_MAX      100000
@@ -128,15 +128,6 @@ static int resolve(struct load *load, const char *text, struct error *error)
     return 0;
 }
 
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 static void print(const struct load *load, const char *address)
 {
     const struct load_report_title title = {.mode = MODES[load->plan->mode],
@@ -157,7 +148,7 @@ static int run(int argc, char **argv)
     load.plan = &plan;
     if (parse(&plan, argc, argv, &error) < 0 || resolve(&load, argv[0], &error) < 0)
         return command_fail(&LOAD_COMMAND, error.code, error.text);
-    raise_descriptor_limit();
+    fds_raise_limit(0, &error); /* as far as it goes; a connection too many is classed "local" */
     load_payload_init(&load.payload, (size_t)plan.size_bytes, plan.expect == LOAD_UPPER);
     load.scratch = memory_zeroed(1, LOAD_SCRATCH_BYTES);
     int status = load_loop(&load);

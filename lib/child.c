@@ -5,6 +5,7 @@
 #include "lib/child.h"
 
 #include "lib/fds.h"
+#include "lib/signals.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -84,4 +85,14 @@ int child_reap(struct child *child, struct child_end *end)
     end->number = info.si_status;
     fds_close(&child->pidfd);
     return 1;
+}
+
+void child_log_end(struct log_line *line, const struct child_end *end)
+{
+    char name[SIGNALS_NAME_MAX];
+    if (end->signalled)
+        log_text(line, "signal", signals_name(end->number, name));
+    else
+        log_int(line, "status", end->number);
+    log_text(line, "core", end->core ? "yes" : "no");
 }

@@ -8,6 +8,8 @@
 #ifndef LIB_CHILD_H
 #define LIB_CHILD_H
 
+#include "lib/log.h"
+
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -42,5 +44,8 @@ void child_discard(struct child *child);
 
 /* 1: it ended, END says how, the descriptor is closed. 0: it is still running. */
 int child_reap(struct child *child, struct child_end *end);
+
+/* How it ended, as fields of a log line: signal or status, and whether a core was dumped. */
+void child_log_end(struct log_line *line, const struct child_end *end);
 
 #endif

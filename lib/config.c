@@ -32,6 +32,14 @@ int64_t config_most_workers(const struct config_service *service)
     return service->max_workers;
 }
 
+int config_sockets(const struct config_service *service)
+{
+    int sockets = 0;
+    for (size_t i = 0; i < service->listen_count; i++)
+        sockets += service->listens[i].count;
+    return sockets;
+}
+
 uint32_t config_scoreboard_slots(const struct config_service *service)
 {
     return (uint32_t)(2 * config_most_workers(service));

@@ -93,6 +93,9 @@ const char *config_option(const struct config_service *service, const char *name
 int64_t config_start_workers(const struct config_service *service);
 int64_t config_most_workers(const struct config_service *service);
 
+/* Listening sockets: one for each address of each entry. */
+int config_sockets(const struct config_service *service);
+
 /* Slots of the scoreboard: that many again, for workers that are leaving while others have taken
  * their place. */
 uint32_t config_scoreboard_slots(const struct config_service *service);

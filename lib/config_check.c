@@ -52,9 +52,7 @@ static void check_limit(struct config_reader *reader, const config_setting_t *gr
 static void check_sockets(struct config_reader *reader, const config_setting_t *group,
                           const struct config_service *service)
 {
-    int sockets = 0;
-    for (size_t i = 0; i < service->listen_count; i++)
-        sockets += service->listens[i].count;
+    int sockets = config_sockets(service);
     if (sockets > CHANNEL_LISTENERS_MAX)
         config_complain(reader, place(group, "listen"),
                         "%d sockets are too many for one service (%d at most); make it two",

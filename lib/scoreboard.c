@@ -119,11 +119,11 @@ void scoreboard_sum(const struct scoreboard *board, uint32_t slots,
                     struct scoreboard_totals *totals)
 {
     const struct scoreboard_header *header = &board->header;
-    *totals = (struct scoreboard_totals){.connections = SCOREBOARD_LOAD(header->connections),
-                                         .bytes_in = SCOREBOARD_LOAD(header->bytes_in),
-                                         .bytes_out = SCOREBOARD_LOAD(header->bytes_out),
-                                         .crashes = SCOREBOARD_LOAD(header->crashes),
-                                         .restarts = SCOREBOARD_LOAD(header->restarts)};
+    totals->connections += SCOREBOARD_LOAD(header->connections);
+    totals->bytes_in += SCOREBOARD_LOAD(header->bytes_in);
+    totals->bytes_out += SCOREBOARD_LOAD(header->bytes_out);
+    totals->crashes += SCOREBOARD_LOAD(header->crashes);
+    totals->restarts += SCOREBOARD_LOAD(header->restarts);
     for (uint32_t i = 0; i < slots; i++) {
         const struct scoreboard_slot *slot = &board->slots[i];
         totals->connections += SCOREBOARD_LOAD(slot->worker.connections);

@@ -30,7 +30,7 @@ void scoreboard_read(const struct scoreboard_slot *slot, struct scoreboard_view 
 /* The peer of the connection in hand, "" where there is none. Returns TEXT. */
 char *scoreboard_peer(const struct scoreboard_slot *slot, char text[static ADDRESS_TEXT_MAX]);
 
-/* Sums over the workers that left and those that are there. */
+/* Sums over the workers that left and those that are there; scoreboard_sum() adds to TOTALS. */
 struct scoreboard_totals {
     uint64_t connections, bytes_in, bytes_out, crashes, restarts;
     uint32_t starting, idle, busy, draining;

@@ -9,12 +9,12 @@
  */
 #include "server/accept.h"
 
+#include "include/channel.h"
 #include "lib/log.h"
 
 #include <errno.h>
 #include <poll.h>
 
-#define LISTENERS_MAX 32
 #define UNLUCKY_MAX   100 /* errors in a row that should concern one client each */
 #define GIVE_UP_AFTER 8   /* refusals of a dead socket: after 1.6 s by accept_delay_ms() */
 
@@ -66,7 +66,7 @@ static void recovered(struct acceptor *a)
 
 static void wait_for_any(struct acceptor *a)
 {
-    struct pollfd p[LISTENERS_MAX];
+    struct pollfd p[CHANNEL_LISTENERS_MAX];
     for (int i = 0; i < a->count; i++)
         p[i] = (struct pollfd){.fd = a->listeners[i], .events = POLLIN};
     poll(p, (nfds_t)a->count, -1);

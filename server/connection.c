@@ -36,7 +36,7 @@ void connection_begin(struct preforkd_connection *c, int fd, const union socket_
     c->taken = 0;
     c->accepted_us = timed ? clock_now_us() : 0;
     slot_begin(c->slot, peer);
-    c->sequence = atomic_load_explicit(&c->slot->sequence, memory_order_relaxed);
+    c->sequence = SCOREBOARD_LOAD(c->slot->sequence);
     c->cut = 0;
     atomic_signal_fence(memory_order_release);
     c->fd = fd; /* last: from here on a cut finds its connection */
@@ -121,10 +121,9 @@ static void linger(struct preforkd_connection *c)
     int64_t deadline = clock_now_ms() + LINGER_MS;
     if (c->client_ended || c->cut || shutdown(c->fd, SHUT_WR) < 0)
         return;
-    while (seen < LINGER_BYTES && !c->cut) {
-        struct pollfd p = {.fd = c->fd, .events = POLLIN};
+    while (seen < LINGER_BYTES) {
         int64_t left = deadline - clock_now_ms();
-        if (left <= 0 || (poll(&p, 1, (int)left) == 0))
+        if (left <= 0 || connection_wait(c, (int)left) != 1)
             return;
         ssize_t got = recv(c->fd, rest, sizeof rest, MSG_DONTWAIT);
         if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN))

@@ -4,6 +4,7 @@
  */
 #include "supervisor/listener.h"
 
+#include "include/channel.h"
 #include "lib/fds.h"
 #include "lib/log.h"
 #include "lib/memory.h"
@@ -217,6 +218,16 @@ int listener_open_service(struct listener_table *table, const char *file,
     return count;
 }
 
+int listener_open_all(struct listener_table *table, const struct config *config,
+                      struct error *error)
+{
+    int fds[CHANNEL_LISTENERS_MAX];
+    for (size_t i = 0; i < config->service_count; i++)
+        if (listener_open_service(table, config->file, &config->services[i], fds, error) < 0)
+            return -1;
+    return 0;
+}
+
 /* The path is ours for as long as we hold its lock. */
 static void apply_mode(struct listener *l, mode_t mode)
 {
@@ -228,9 +239,6 @@ static void apply_mode(struct listener *l, mode_t mode)
 
 static void mark_service(struct listener_table *table, const struct config_service *service)
 {
-    int sockets = 0;
-    for (size_t i = 0; i < service->listen_count; i++)
-        sockets += service->listens[i].count;
     for (size_t i = 0; i < service->listen_count; i++)
         for (int k = 0; k < service->listens[i].count; k++) {
             struct listener *l = find(table, service->name, &service->listens[i].found[k]);
@@ -238,7 +246,7 @@ static void mark_service(struct listener_table *table, const struct config_servi
                 continue;
             l->wanted = true;
             listen(l->fd, (int)service->backlog);
-            set_blocking(l->fd, sockets == 1);
+            set_blocking(l->fd, config_sockets(service) == 1);
             apply_mode(l, (mode_t)service->socket_mode);
         }
 }

@@ -33,6 +33,10 @@ struct listener_table {
 int listener_open_service(struct listener_table *table, const char *file,
                           const struct config_service *service, int *fds, struct error *error);
 
+/* The same for every service of CONFIG. 0, or -1 with ERROR. */
+int listener_open_all(struct listener_table *table, const struct config *config,
+                      struct error *error);
+
 /* Close every socket that no service of CONFIG wants (NULL: all), remove their files, and give the
  * others their configured backlog, permissions and blocking mode. */
 void listener_sweep(struct listener_table *table, const struct config *config);

@@ -22,7 +22,6 @@ static void log_pool_end(const struct pool_process *pool, const struct child_end
                          const char *next)
 {
     struct log_line line;
-    char name[SIGNALS_NAME_MAX];
     bool expected = pool->draining && !end->signalled && end->number == 0;
     log_begin(&line, expected ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING,
               expected ? "pool left" : "pool died");
@@ -30,11 +29,7 @@ static void log_pool_end(const struct pool_process *pool, const struct child_end
     log_int(&line, "generation", pool->generation);
     log_int(&line, "pool_pid", pool->child.pid);
     log_seconds(&line, "age_s", (clock_now_ms() - pool->born_ms) * 1000);
-    if (end->signalled)
-        log_text(&line, "signal", signals_name(end->number, name));
-    else
-        log_int(&line, "status", end->number);
-    log_text(&line, "core", end->core ? "yes" : "no");
+    child_log_end(&line, end);
     if (pool->trouble[0] != '\0')
         log_text(&line, "reason", pool->trouble);
     log_text(&line, "next", next);

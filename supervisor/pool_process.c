@@ -238,13 +238,18 @@ int pool_process_tell(struct pool_process *pool, enum channel_type type, uint32_
     return -1;
 }
 
+void pool_process_leaving(struct pool_process *pool, int64_t now_ms)
+{
+    pool->draining = true;
+    pool->start_end_ms = CLOCK_NEVER;
+    pool->kill_at_ms = now_ms + pool->graceful_ms + pool->kill_ms + LEAVE_SPARE_MS;
+}
+
 void pool_process_drain(struct pool_process *pool, int64_t now_ms)
 {
     if (pool->draining)
         return;
-    pool->draining = true;
-    pool->start_end_ms = CLOCK_NEVER;
-    pool->kill_at_ms = now_ms + pool->graceful_ms + pool->kill_ms + LEAVE_SPARE_MS;
+    pool_process_leaving(pool, now_ms);
     pool_process_tell(pool, CHANNEL_DRAIN, 0, -1);
 }
 
@@ -266,7 +271,7 @@ int64_t pool_process_check(struct pool_process *pool, int64_t now_ms)
         kill_pool(pool, "did not leave in time");
         pool->kill_at_ms = CLOCK_NEVER;
     }
-    return pool->start_end_ms < pool->kill_at_ms ? pool->start_end_ms : pool->kill_at_ms;
+    return clock_earlier(pool->start_end_ms, pool->kill_at_ms);
 }
 
 void pool_process_free(struct pool_process *pool)

@@ -69,6 +69,9 @@ struct pool_process *pool_process_start(const struct pool_process_plan *plan, st
 /* Ask it to finish what it has in hand and leave; it is killed where it is not gone in time. */
 void pool_process_drain(struct pool_process *pool, int64_t now_ms);
 
+/* The same for one that has begun to leave by itself: nothing is sent. */
+void pool_process_leaving(struct pool_process *pool, int64_t now_ms);
+
 /* Ask it to leave now; it is killed where it does not. */
 void pool_process_stop(struct pool_process *pool, int64_t now_ms);
 

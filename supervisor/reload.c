@@ -9,8 +9,6 @@
 #include "lib/log_sink.h"
 #include "supervisor/services.h"
 
-static void begin(struct supervisor *s);
-
 static const struct config_service *next_of(const struct reload *r, const struct service *service)
 {
     return config_find(r->next, service->name);
@@ -38,11 +36,7 @@ static void conclude(struct supervisor *s, const char *problem)
     s->reload.next = NULL;
     s->reload.state = RELOAD_IDLE;
     control_answer_waiting(&s->control, CONTROL_WAIT_RELOAD, problem);
-    if (s->reload.again && s->phase == SUPERVISOR_RUNNING) {
-        s->reload.again = false;
-        control_advance_waiting(&s->control);
-        begin(s);
-    }
+    reload_resume(s);
 }
 
 static void log_refusal(const char *problem)
@@ -60,7 +54,7 @@ static void roll_back(struct supervisor *s, const char *problem)
     for (size_t i = s->service_count; i-- > 0;) {
         struct service *service = s->services[i];
         if (service->reloading && service->coming) {
-            pool_process_drain(service->coming, now); /* it may have accepted clients already */
+            pool_process_drain(service->coming, now); /* it waits at the gate, and leaves */
             service->coming = NULL;
         }
         service->reloading = false;
@@ -163,12 +157,9 @@ static int start_next_pool(struct supervisor *s, struct service *service, struct
 static int prepare(struct supervisor *s, struct error *error)
 {
     const struct config *next = s->reload.next;
-    int fds[CHANNEL_LISTENERS_MAX];
-    if (services_check_limits(next, error) < 0 || open_log(s, error) < 0)
+    if (services_check_limits(next, error) < 0 || open_log(s, error) < 0 ||
+        listener_open_all(&s->listeners, next, error) < 0)
         return -1;
-    for (size_t i = 0; i < next->service_count; i++)
-        if (listener_open_service(&s->listeners, next->file, &next->services[i], fds, error) < 0)
-            return -1;
     services_add(s, next);
     for (size_t i = 0; i < next->service_count; i++)
         if (s->reload.plan.actions[i] != RELOAD_KEEP &&
@@ -214,6 +205,15 @@ static void begin(struct supervisor *s)
         else if (s->reload.plan.added + s->reload.plan.changed == 0)
             commit(s);
     }
+}
+
+void reload_resume(struct supervisor *s)
+{
+    if (!s->reload.again || s->phase != SUPERVISOR_RUNNING)
+        return;
+    s->reload.again = false;
+    control_advance_waiting(&s->control);
+    begin(s);
 }
 
 void reload_request(struct supervisor *s)

@@ -32,6 +32,10 @@ struct reload {
 /* HUP, or `preforkctl reload`. The outcome is logged and told to the control clients that wait. */
 void reload_request(struct supervisor *s);
 
+/* Begin the reload that was asked for while none could be, if any: the daemon is RUNNING and IDLE.
+ */
+void reload_resume(struct supervisor *s);
+
 /* A pool that belongs to the reload became READY / could not be started or died before that. */
 void reload_pool_ready(struct supervisor *s);
 void reload_pool_failed(struct supervisor *s, const struct service *service, const char *why);

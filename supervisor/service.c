@@ -139,8 +139,7 @@ const char *service_lost_pool(struct service *service, const struct pool_process
 
 void service_leaving(struct service *service, struct pool_process *pool, int64_t now_ms)
 {
-    pool->draining = true;
-    pool->kill_at_ms = now_ms + pool->graceful_ms + pool->kill_ms;
+    pool_process_leaving(pool, now_ms);
     if (pool == service->current) {
         service->current = NULL;
         if (!service->coming)
@@ -150,11 +149,7 @@ void service_leaving(struct service *service, struct pool_process *pool, int64_t
 
 void service_settle(struct service *service, const struct pool_process *pool)
 {
-    struct scoreboard_totals totals;
-    scoreboard_sum(pool->board, pool->slots, &totals);
-    service->sums.connections += totals.connections;
-    service->sums.bytes_in += totals.bytes_in;
-    service->sums.bytes_out += totals.bytes_out;
-    service->sums.crashes += totals.crashes;
-    service->sums.restarts += totals.restarts;
+    struct scoreboard_totals *sums = &service->sums;
+    scoreboard_sum(pool->board, pool->slots, sums);
+    sums->starting = sums->idle = sums->busy = sums->draining = 0;
 }

@@ -31,11 +31,6 @@ enum service_state {
 
 extern const char *const service_state_names[];
 
-/* Counters of pools that are gone. For display only: they come from what pools showed. */
-struct service_sums {
-    uint64_t connections, bytes_in, bytes_out, crashes, restarts;
-};
-
 struct service {
     char *name;
     const struct config_service *config; /* in force; of the supervisor's struct config */
@@ -52,7 +47,9 @@ struct service {
     int64_t retry_ms;       /* when to start the next pool; CLOCK_NEVER: not waiting */
     char trouble[512];
     enum exit_code trouble_code; /* of a pool that could not even be started; else 0 */
-    struct service_sums sums;
+    /* Of pools that are gone, no workers in it. For display only: it comes from what they showed.
+     */
+    struct scoreboard_totals sums;
 };
 
 struct service *service_new(const char *name, const struct config_service *config, int64_t now_ms);

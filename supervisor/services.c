@@ -99,9 +99,7 @@ int services_check_limits(const struct config *config, struct error *error)
     unsigned long ours = DESCRIPTORS_SPARE, pool = 0;
     for (size_t i = 0; i < config->service_count; i++) {
         const struct config_service *service = &config->services[i];
-        ours += DESCRIPTORS_SERVICE;
-        for (size_t k = 0; k < service->listen_count; k++)
-            ours += 2 * (unsigned long)service->listens[k].count; /* and its lock */
+        ours += DESCRIPTORS_SERVICE + 2 * (unsigned long)config_sockets(service); /* and locks */
         if (config_pool_descriptors(service) > pool)
             pool = config_pool_descriptors(service);
     }

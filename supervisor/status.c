@@ -26,27 +26,10 @@ static const char *phase_name(enum supervisor_phase phase)
 static void sum_service(const struct supervisor *s, const struct service *service,
                         struct scoreboard_totals *sum)
 {
-    const struct service_sums *gone = &service->sums;
-    *sum = (struct scoreboard_totals){.connections = gone->connections,
-                                      .bytes_in = gone->bytes_in,
-                                      .bytes_out = gone->bytes_out,
-                                      .crashes = gone->crashes,
-                                      .restarts = gone->restarts};
-    for (size_t i = 0; i < s->pool_count; i++) {
-        struct scoreboard_totals pool;
-        if (s->pools[i]->service != service)
-            continue;
-        scoreboard_sum(s->pools[i]->board, s->pools[i]->slots, &pool);
-        sum->connections += pool.connections;
-        sum->bytes_in += pool.bytes_in;
-        sum->bytes_out += pool.bytes_out;
-        sum->crashes += pool.crashes;
-        sum->restarts += pool.restarts;
-        sum->starting += pool.starting;
-        sum->idle += pool.idle;
-        sum->busy += pool.busy;
-        sum->draining += pool.draining;
-    }
+    *sum = service->sums;
+    for (size_t i = 0; i < s->pool_count; i++)
+        if (s->pools[i]->service == service)
+            scoreboard_sum(s->pools[i]->board, s->pools[i]->slots, sum);
 }
 
 static json_t *report_workers(const struct scoreboard_totals *sum)
@@ -101,7 +84,7 @@ static json_t *report_service(const struct supervisor *s, const struct service *
 /* The pool of a service that is not configured any more. */
 static json_t *report_leaving(const struct pool_process *pool)
 {
-    struct scoreboard_totals sum;
+    struct scoreboard_totals sum = {0};
     scoreboard_sum(pool->board, pool->slots, &sum);
     return json_pack(
         "{s:s, s:s, s:I, s:I, s:[], s:o, s:{s:I, s:I, s:I}, s:{s:I, s:I}, s:I, s:I, "

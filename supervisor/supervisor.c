@@ -181,27 +181,18 @@ static int init_loop(struct supervisor *s, struct error *error)
     return error_set_errno(error, EXIT_CODE_OS, "cannot make the event loop");
 }
 
-static int open_listeners(struct supervisor *s, struct error *error)
-{
-    int fds[CHANNEL_LISTENERS_MAX];
-    for (size_t i = 0; i < s->config->service_count; i++)
-        if (listener_open_service(&s->listeners, s->config->file, &s->config->services[i], fds,
-                                  error) < 0)
-            return -1;
-    listener_sweep(&s->listeners, s->config);
-    return 0;
-}
-
 /* Where our predecessor was killed, its workers are leaving this very moment: what is in use is
  * tried again for a while. Nobody is served yet who could be kept waiting. */
 static int init_listeners(struct supervisor *s, struct error *error)
 {
     int64_t deadline = clock_now_ms() + BIND_RETRY_MS;
-    int status = open_listeners(s, error);
+    int status = listener_open_all(&s->listeners, s->config, error);
     while (status < 0 && error->in_use && clock_now_ms() < deadline) {
         poll(NULL, 0, 10);
-        status = open_listeners(s, error);
+        status = listener_open_all(&s->listeners, s->config, error);
     }
+    if (status == 0)
+        listener_sweep(&s->listeners, s->config);
     return status;
 }
 
@@ -266,11 +257,7 @@ static void check_ready(struct supervisor *s)
     s->phase = SUPERVISOR_RUNNING;
     log_info("ready, %zu services", s->service_count);
     daemonise_report(EXIT_CODE_OK, "");
-    if (s->reload.again) {
-        s->reload.again = false;
-        control_advance_waiting(&s->control);
-        reload_request(s);
-    }
+    reload_resume(s);
 }
 
 enum exit_code supervisor_run(struct supervisor *s)

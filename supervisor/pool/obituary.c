@@ -21,7 +21,6 @@ char *obituary_cause(const struct child_end *end, char text[static OBITUARY_CAUS
 void obituary_write(const struct obituary *o)
 {
     struct log_line line;
-    char name[SIGNALS_NAME_MAX];
     log_begin(&line, o->expected ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING,
               o->expected ? "worker left" : "worker died");
     log_int(&line, "slot", o->slot);
@@ -29,11 +28,7 @@ void obituary_write(const struct obituary *o)
     log_seconds(&line, "age_s", o->age_ms * 1000);
     log_int(&line, "connections", (int64_t)o->connections);
     log_text(&line, "peer", o->peer);
-    if (o->end.signalled)
-        log_text(&line, "signal", signals_name(o->end.number, name));
-    else
-        log_int(&line, "status", o->end.number);
-    log_text(&line, "core", o->end.core ? "yes" : "no");
+    child_log_end(&line, &o->end);
     log_text(&line, "next", o->next);
     log_end(&line);
 }

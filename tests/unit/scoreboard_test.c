@@ -73,6 +73,7 @@ static void new_board_is_zeroed_and_whole(void **state)
     assert_int_equal(about.st_size,
                      sizeof(struct scoreboard) + SLOTS * sizeof(struct scoreboard_slot));
     assert_true(about.st_blocks * 512 >= about.st_size); /* set aside, not promised */
+    totals = (struct scoreboard_totals){0};
     scoreboard_sum(shown, SLOTS, &totals);
     assert_memory_equal(&totals, &(struct scoreboard_totals){0}, sizeof totals);
 }
@@ -197,14 +198,21 @@ static void sums_are_of_those_that_left_and_those_there(void **state)
         board->slots[i].worker.bytes_in = i;
         board->slots[i].worker.bytes_out = 10 * i;
     }
+    totals = (struct scoreboard_totals){0};
     scoreboard_sum(shown, SLOTS, &totals);
     assert_int_equal(totals.connections, 100 + SLOTS);
     assert_int_equal(totals.bytes_in, 200 + 10);
     assert_int_equal(totals.bytes_out, 300 + 100);
     assert_int_equal(totals.crashes, 4);
     assert_int_equal(totals.restarts, 5);
+    totals = (struct scoreboard_totals){0};
     scoreboard_sum(shown, 2, &totals); /* only as many as we made */
     assert_int_equal(totals.connections, 102);
+    struct scoreboard_totals twice = totals;
+    scoreboard_sum(shown, 2, &twice); /* it adds */
+    assert_int_equal(twice.connections, 2 * totals.connections);
+    assert_int_equal(twice.bytes_out, 2 * totals.bytes_out);
+    assert_int_equal(twice.restarts, 2 * totals.restarts);
 }
 
 static void each_worker_is_counted_once(void **state)
@@ -220,6 +228,7 @@ static void each_worker_is_counted_once(void **state)
     board->slots[3].worker.phase = SCOREBOARD_BUSY;
     board->slots[4].keeper.state = SCOREBOARD_FREE;
     board->slots[4].worker.phase = SCOREBOARD_BUSY;
+    totals = (struct scoreboard_totals){0};
     scoreboard_sum(shown, SLOTS, &totals);
     assert_int_equal(totals.starting, 1);
     assert_int_equal(totals.idle, 1);
@@ -233,6 +242,7 @@ static void workers_in_no_known_state_are_not_counted(void **state)
     (void)state;
     for (uint32_t i = 0; i < SLOTS; i++)
         board->slots[i].keeper.state = 4 + i * 1000;
+    totals = (struct scoreboard_totals){0};
     scoreboard_sum(shown, SLOTS, &totals);
     assert_int_equal(totals.starting + totals.idle + totals.busy + totals.draining, 0);
 }
