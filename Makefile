@@ -77,7 +77,7 @@ $(BUILD)/tests/testable.a: $(TESTABLE)
 	$(call say,AR   $@)$(AR) rcs $@ $^
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/tests/testable.a $(LIB)
 	$(call say,LINK $@)$(LINK) -o $@ $^ $(CMOCKA_LIBS) $(CONFIG_LIBS) $(JSON_LIBS) -lm
-.PRECIOUS: $(BUILD)/tests/unit/%.o
+.PRECIOUS: $(BUILD)/%.o
 unit: $(UNIT)  ## only the unit tests
 	@status=0; for t in $(UNIT); do ./$$t || status=1; done; exit $$status
 
