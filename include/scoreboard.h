@@ -5,8 +5,9 @@
  * Every field has exactly one writing process, told by the structure it stands in:
  *
  *     scoreboard_header, scoreboard_keeper   the pool
- *     scoreboard_worker                      the worker that holds the slot (the pool again, to
- *                                            clear it, while no worker holds it)
+ *     scoreboard_worker                      the worker that holds the slot (the pool again while
+ *                                            no code of ours runs in it: before its birth, after
+ *                                            its end, and while it is a program)
  *
  * Each structure fills cache lines of its own, so that no line is written by two processes. There
  * is no lock, pointer or index in it. The supervisor maps it read-only and displays it, clamped; it
@@ -21,10 +22,14 @@
 
 #include <stdalign.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define SCOREBOARD_MAGIC 0x70665342u
 #define SCOREBOARD_LINE  64
+
+/* Room for what a program says of itself, NUL included. */
+#define SCOREBOARD_SAID_MAX 96
 
 /* States of a worker's slot, as the pool sees it. One phrase per state. */
 #define SCOREBOARD_STATES(STATE)                                                                   \
@@ -45,7 +50,14 @@ enum scoreboard_phase {
     SCOREBOARD_IDLE,    /* READY: in accept */
     SCOREBOARD_BUSY,    /* serves a connection */
     SCOREBOARD_LEAVING, /* about to exit as it should; an exit without it is a death */
+    SCOREBOARD_PROGRAM, /* has become a program that serves a connection; the slot is the pool's */
 };
+
+/* Has it a client? PHASE as read. */
+static inline bool scoreboard_is_busy(uint32_t phase)
+{
+    return phase == SCOREBOARD_BUSY || phase == SCOREBOARD_PROGRAM;
+}
 
 struct scoreboard_header {
     alignas(SCOREBOARD_LINE) uint32_t magic;
@@ -62,6 +74,9 @@ struct scoreboard_keeper {
     alignas(SCOREBOARD_LINE) _Atomic uint32_t state; /* enum scoreboard_state */
     _Atomic int32_t pid;                             /* to print; nobody signals it */
     _Atomic int64_t born_ms;                         /* CLOCK_MONOTONIC */
+    _Atomic uint32_t said_sequence;                  /* odd while `said` changes */
+    _Atomic uint64_t said[SCOREBOARD_SAID_MAX / 8];  /* what its program says of itself (STATUS= of
+                                                        sd_notify(3)), NUL-terminated */
 };
 
 struct scoreboard_worker {
@@ -72,6 +87,7 @@ struct scoreboard_worker {
     _Atomic uint64_t bytes_out;
     _Atomic int64_t started_ms; /* of the connection in hand, CLOCK_MONOTONIC_COARSE */
     _Atomic int64_t moved_ms;   /* when a byte was last read or written on it */
+    _Atomic int64_t started_us; /* the same as started_ms, exact; only for programs */
     _Atomic uint64_t peer[4];   /* a union socket_address cut to 32 bytes: IPv4, IPv6, family */
 };
 
@@ -94,6 +110,6 @@ struct scoreboard {
     atomic_fetch_add_explicit(&(field), (value), memory_order_relaxed)
 
 _Static_assert(sizeof(struct scoreboard_header) == SCOREBOARD_LINE, "one line");
-_Static_assert(sizeof(struct scoreboard_slot) == 3 * SCOREBOARD_LINE, "three lines per slot");
+_Static_assert(sizeof(struct scoreboard_slot) == 4 * SCOREBOARD_LINE, "two lines for each half");
 
 #endif

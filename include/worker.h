@@ -24,16 +24,20 @@
 
 #include <signal.h>
 
-#define WORKER_DRAIN  SIGTERM
-#define WORKER_CUT    SIGUSR1
-#define WORKER_REOPEN SIGUSR2
+/* A worker may become a program at any moment (include/warm.h, server/program.h): signals that the
+ * kernel ignores where nobody handles them, so that one that comes too late harms nobody. A worker
+ * takes SIGTERM, which comes from people, for WORKER_DRAIN. */
+#define WORKER_DRAIN  SIGWINCH
+#define WORKER_CUT    SIGURG
+#define WORKER_REOPEN SIGCONT
 
 enum worker_exit {
     WORKER_EXIT_LEFT = 0,     /* as asked, or after max_connections_per_worker */
     WORKER_EXIT_INIT = 100,   /* worker_init() refused */
     WORKER_EXIT_PARENT = 101, /* the pool was gone before the worker began */
     WORKER_EXIT_SOCKET = 102, /* the listening socket is dead */
-    WORKER_EXIT_SYSTEM = 103  /* the system refused what every worker needs */
+    WORKER_EXIT_SYSTEM = 103, /* the system refused what every worker needs */
+    WORKER_EXIT_EXEC = 104    /* the program could not be executed */
 };
 
 /* Why a connection ended. Also the reason that travels with WORKER_CUT. */

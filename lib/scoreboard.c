@@ -60,7 +60,7 @@ void scoreboard_read(const struct scoreboard_slot *slot, struct scoreboard_view 
     uint32_t phase = atomic_load_explicit(&worker->phase, memory_order_acquire);
     *view = (struct scoreboard_view){
         .state = SCOREBOARD_LOAD(slot->keeper.state) & 3,
-        .phase = phase & 3,
+        .phase = phase <= SCOREBOARD_PROGRAM ? phase : SCOREBOARD_UNBORN,
         .pid = SCOREBOARD_LOAD(slot->keeper.pid),
         .sequence = sequence,
         .connections = SCOREBOARD_LOAD(worker->connections),
@@ -80,7 +80,7 @@ char *scoreboard_peer(const struct scoreboard_slot *slot, char text[static ADDRE
     uint64_t words[4];
     union socket_address peer = {0};
     text[0] = '\0';
-    if (SCOREBOARD_LOAD(worker->phase) != SCOREBOARD_BUSY)
+    if (!scoreboard_is_busy(SCOREBOARD_LOAD(worker->phase)))
         return text;
     for (int tries = 0; tries < 8; tries++) {
         uint32_t before = atomic_load_explicit(&worker->sequence, memory_order_acquire);
@@ -102,7 +102,7 @@ static void count_worker(const struct scoreboard_slot *slot, struct scoreboard_t
         totals->starting++;
         break;
     case SCOREBOARD_READY:
-        if (SCOREBOARD_LOAD(slot->worker.phase) == SCOREBOARD_BUSY)
+        if (scoreboard_is_busy(SCOREBOARD_LOAD(slot->worker.phase)))
             totals->busy++;
         else
             totals->idle++;

@@ -124,6 +124,7 @@ static void install_signal_handlers(void)
     sigfillset(&reopen.sa_mask);
     sigfillset(&ring.sa_mask);
     sigaction(WORKER_DRAIN, &drain, NULL);
+    sigaction(SIGTERM, &drain, NULL);
     sigaction(WORKER_CUT, &cut, NULL);
     sigaction(WORKER_REOPEN, &reopen, NULL);
     sigaction(SIGALRM, &ring, NULL);

@@ -115,7 +115,7 @@ static const char *worker_state(const struct scoreboard_view *view)
 {
     if (view->state != SCOREBOARD_READY)
         return scoreboard_state_names[view->state];
-    return view->phase == SCOREBOARD_BUSY ? "busy" : "idle";
+    return scoreboard_is_busy(view->phase) ? "busy" : "idle";
 }
 
 static json_t *report_worker(const struct pool_process *pool, uint32_t slot)
@@ -126,7 +126,7 @@ static json_t *report_worker(const struct pool_process *pool, uint32_t slot)
     scoreboard_read(&pool->board->slots[slot], &view);
     if (view.state == SCOREBOARD_FREE)
         return NULL;
-    bool busy = view.phase == SCOREBOARD_BUSY && now >= view.started_ms;
+    bool busy = scoreboard_is_busy(view.phase) && now >= view.started_ms;
     return json_pack("{s:s, s:I, s:I, s:I, s:s, s:I, s:s, s:I, s:I, s:I}", "service", pool->name,
                      "slot", (json_int_t)slot, "pid", (json_int_t)view.pid, "generation",
                      (json_int_t)pool->generation, "state", worker_state(&view), "connections",

@@ -152,7 +152,7 @@ static int64_t drain_those(struct worker_table *table, int64_t count, bool busy_
         struct worker_entry *entry = &table->entries[slot];
         const struct scoreboard_worker *worker = &table->plan->scoreboard->slots[slot].worker;
         if ((entry->state != SCOREBOARD_READY && entry->state != SCOREBOARD_STARTING) ||
-            (worker->phase == SCOREBOARD_BUSY && !busy_too))
+            (scoreboard_is_busy(worker->phase) && !busy_too))
             continue;
         child_signal(&entry->child, WORKER_DRAIN);
         entry->notice.leave_by_ms = leave_by_ms;

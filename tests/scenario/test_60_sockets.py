@@ -386,7 +386,7 @@ def scenario_signals_to_a_worker_lose_nothing(t):
         child = os.fork()
         if child == 0:
             for _ in range(2000):
-                os.kill(pid, signal.SIGUSR1)   # without a value: no cut of this connection
+                os.kill(pid, signal.SIGURG)   # without a value: no cut of this connection
                 os.kill(pid, signal.SIGCHLD)
                 os.kill(pid, signal.SIGCONT)
                 time.sleep(0.0002)

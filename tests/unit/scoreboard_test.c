@@ -134,7 +134,7 @@ static void view_of_rubbish_stays_in_range(void **state)
     memset(&board->slots[1], 0xFF, sizeof board->slots[1]);
     scoreboard_read(&shown->slots[1], &view);
     assert_in_range(view.state, SCOREBOARD_FREE, SCOREBOARD_DRAINING);
-    assert_in_range(view.phase, SCOREBOARD_UNBORN, SCOREBOARD_LEAVING);
+    assert_in_range(view.phase, SCOREBOARD_UNBORN, SCOREBOARD_PROGRAM);
 }
 
 static void peer_is_shown_while_the_client_is_there(void **state)
