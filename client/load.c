@@ -83,6 +83,12 @@ static int parse(struct load_plan *plan, int argc, char **argv, struct error *er
          .value = &plan->sources,
          .min = 1,
          .max = SOURCES_MAX},
+        {.name = "--pause",
+         .kind = FLAG_DURATION,
+         .value = &plan->pause_ms,
+         .min = 1,
+         .max = INT32_MAX},
+        {.name = "--lines", .kind = FLAG_SWITCH, .value = &plan->lines},
         {.name = "--json", .kind = FLAG_SWITCH, .value = &plan->json},
         {.name = NULL},
     };
@@ -96,6 +102,8 @@ static int parse(struct load_plan *plan, int argc, char **argv, struct error *er
     if (plan->mode == LOAD_BURST && plan->count > CONCURRENCY_MAX)
         return error_set(error, EXIT_CODE_USAGE, "--count is at most %d connections in a burst",
                          CONCURRENCY_MAX);
+    if (plan->pause_ms > 0 && plan->mode != LOAD_CONNECT && plan->mode != LOAD_ROUNDTRIP)
+        return error_set(error, EXIT_CODE_USAGE, "--pause is for --mode connect and roundtrip");
     return 0;
 }
 
@@ -149,7 +157,8 @@ static int run(int argc, char **argv)
     if (parse(&plan, argc, argv, &error) < 0 || resolve(&load, argv[0], &error) < 0)
         return command_fail(&LOAD_COMMAND, error.code, error.text);
     fds_raise_limit(0, &error); /* as far as it goes; a connection too many is classed "local" */
-    load_payload_init(&load.payload, (size_t)plan.size_bytes, plan.expect == LOAD_UPPER);
+    load_payload_init(&load.payload, (size_t)plan.size_bytes, plan.expect == LOAD_UPPER,
+                      plan.lines);
     load.scratch = memory_zeroed(1, LOAD_SCRATCH_BYTES);
     int status = load_loop(&load);
     if (status == 0)
@@ -186,6 +195,9 @@ const struct command LOAD_COMMAND = {
         "  --sources N         come from 127.0.0.1, 127.0.0.2 ... in turn (1): one address runs "
         "out\n"
         "                      of ports at about 14,000 new connections per second\n"
+        "  --pause D           after each reply wait so long before the connection's next message\n"
+        "                      (connect, roundtrip): latency without load\n"
+        "  --lines             end each message with a newline, for programs that read lines\n"
         "  --json              the result as one JSON object\n"
         "\n"
         "Each attempt (a connection; a round trip in mode roundtrip) ends in one class: served,\n"

@@ -36,6 +36,8 @@ struct load_plan {
     int64_t size_bytes;  /* of a message */
     int64_t timeout_ms;  /* of an attempt; stream: of a silence */
     int64_t sources;     /* loopback addresses to come from in turn; 1: leave it to the system */
+    int64_t pause_ms;    /* of a connection that was served, before its next attempt */
+    bool lines;          /* a message ends in a newline */
     bool json;
 };
 

@@ -24,9 +24,9 @@
 /* A message that surely fits one segment never waits for Nagle's algorithm. */
 #define ONE_SEGMENT_BYTES 1024
 
-void load_connection_init(struct load_connection *c, uint32_t number)
+void load_connection_init(const struct load *load, struct load_connection *c, uint32_t number)
 {
-    *c = (struct load_connection){.fd = -1, .offset = number % LOAD_PAYLOAD_OFFSETS};
+    *c = (struct load_connection){.fd = -1, .offset = load_payload_offset(&load->payload, number)};
 }
 
 void load_connection_close(struct load_connection *c)

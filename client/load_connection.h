@@ -13,7 +13,7 @@
 
 enum load_connection_state {
     LOAD_CONNECTION_IDLE,   /* no attempt; open or closed */
-    LOAD_CONNECTION_PAUSED, /* failed, and waits for deadline_ms before the next attempt */
+    LOAD_CONNECTION_PAUSED, /* waits for deadline_ms before the next attempt */
     LOAD_CONNECTION_QUEUED, /* the server's Unix queue is full: dial again */
     LOAD_CONNECTION_ACTIVE, /* in an attempt */
 };
@@ -31,7 +31,7 @@ struct load_connection {
     int64_t deadline_ms;
 };
 
-void load_connection_init(struct load_connection *c, uint32_t number);
+void load_connection_init(const struct load *load, struct load_connection *c, uint32_t number);
 
 /* Begin an attempt, on a new connection where there is none. The caller has taken a message
  * (load_take) and has counted the attempt. */

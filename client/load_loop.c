@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #define EVENTS_MAX       256
-#define PAUSE_MS         10
-#define WAITING_TICK_MS  1   /* between ticks while a connection is paused or queued */
+#define FAILED_PAUSE_MS  10
+#define QUEUED_TICK_MS   1   /* between ticks while a connection is queued */
 #define IDLE_TICK_MS_MAX 100 /* between ticks otherwise: how late a timeout may be noticed */
 #define PROGRESS_US      1000000
 
@@ -54,12 +54,13 @@ static void start(struct loop *loop, struct load_connection *c)
         loop->next_tick_ms = 0;
 }
 
-static void pause_failed(struct loop *loop, struct load_connection *c)
+static void rest(struct loop *loop, struct load_connection *c, int64_t pause_ms)
 {
-    load_connection_close(c);
+    if (pause_ms == 0)
+        return;
     c->state = LOAD_CONNECTION_PAUSED;
-    c->deadline_ms = clock_now_ms() + PAUSE_MS;
-    loop->next_tick_ms = 0;
+    c->deadline_ms = clock_now_ms() + pause_ms;
+    loop->next_tick_ms = clock_earlier(loop->next_tick_ms, c->deadline_ms);
 }
 
 /* Account for the end of an attempt. */
@@ -73,17 +74,15 @@ static void settle(struct loop *loop, struct load_connection *c, enum outcome ou
     if (outcome == OUTCOME_SERVED && load->plan->mode != LOAD_STREAM)
         histogram_add(&load->report.latencies, (uint64_t)(now_us - c->begun_us));
     c->state = LOAD_CONNECTION_IDLE;
-    if (outcome != OUTCOME_SERVED) {
-        pause_failed(loop, c);
-    } else if (load->plan->mode == LOAD_BURST) {
+    if (outcome == OUTCOME_SERVED && load->plan->mode == LOAD_BURST)
         load_connection_hold(load, c);
-    } else if (load->plan->mode != LOAD_ROUNDTRIP) {
+    else if (outcome != OUTCOME_SERVED || load->plan->mode != LOAD_ROUNDTRIP)
         load_connection_close(c);
-    }
+    rest(loop, c, outcome == OUTCOME_SERVED ? load->plan->pause_ms : FAILED_PAUSE_MS);
 }
 
-/* What time has brought about for one connection. True where it wants to be looked at soon. */
-static bool tick_one(struct loop *loop, struct load_connection *c, int64_t now_ms)
+/* What time has brought about for one connection. Returns when it wants to be looked at again. */
+static int64_t tick_one(struct loop *loop, struct load_connection *c, int64_t now_ms)
 {
     bool due = now_ms >= c->deadline_ms;
     if (c->state == LOAD_CONNECTION_PAUSED && due)
@@ -92,7 +91,9 @@ static bool tick_one(struct loop *loop, struct load_connection *c, int64_t now_m
         settle(loop, c, OUTCOME_TIMEOUT);
     else if (c->state == LOAD_CONNECTION_QUEUED)
         settle(loop, c, load_connection_dial(loop->load, c));
-    return c->state == LOAD_CONNECTION_PAUSED || c->state == LOAD_CONNECTION_QUEUED;
+    if (c->state == LOAD_CONNECTION_QUEUED)
+        return now_ms + QUEUED_TICK_MS;
+    return c->state == LOAD_CONNECTION_PAUSED ? c->deadline_ms : CLOCK_NEVER;
 }
 
 static int64_t idle_tick_ms(const struct loop *loop)
@@ -103,14 +104,14 @@ static int64_t idle_tick_ms(const struct loop *loop)
 
 static void tick(struct loop *loop, int64_t now_ms)
 {
-    bool soon = false;
+    int64_t next_ms = now_ms + idle_tick_ms(loop);
     if (now_ms >= loop->end_ms || interrupted)
         loop->load->stopping = true;
+    else
+        next_ms = clock_earlier(next_ms, loop->end_ms);
     for (int64_t i = 0; i < loop->count; i++)
-        soon |= tick_one(loop, &loop->connections[i], now_ms);
-    loop->next_tick_ms = now_ms + (soon ? WAITING_TICK_MS : idle_tick_ms(loop));
-    if (loop->end_ms > now_ms && loop->end_ms < loop->next_tick_ms)
-        loop->next_tick_ms = loop->end_ms;
+        next_ms = clock_earlier(next_ms, tick_one(loop, &loop->connections[i], now_ms));
+    loop->next_tick_ms = next_ms;
     if (clock_now_us() >= loop->next_progress_us) {
         load_report_progress(&loop->load->report, clock_now_us(), stderr);
         loop->next_progress_us += PROGRESS_US;
@@ -183,7 +184,7 @@ int load_loop(struct load *load)
     catch_signals();
     loop.connections = memory_zeroed((size_t)loop.count, sizeof *loop.connections);
     for (int64_t i = 0; i < loop.count; i++)
-        load_connection_init(&loop.connections[i], (uint32_t)i);
+        load_connection_init(load, &loop.connections[i], (uint32_t)i);
     load->report.started_us = clock_now_us();
     loop.end_ms = clock_deadline(clock_now_ms(), load->plan->duration_ms);
     loop.next_progress_us =

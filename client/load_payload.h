@@ -12,16 +12,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LOAD_PAYLOAD_OFFSETS 8191 /* how many different messages there are */
+#define LOAD_PAYLOAD_OFFSETS 8191 /* how many different messages there are, at most */
 
 struct load_payload {
     char *sent;     /* size_bytes + LOAD_PAYLOAD_OFFSETS letters, both cases, and digits */
     char *expected; /* the same, or in upper case */
     size_t size_bytes;
+    bool lines; /* each message ends in a newline; there are fewer different ones then */
 };
 
-void load_payload_init(struct load_payload *p, size_t size_bytes, bool upper);
+void load_payload_init(struct load_payload *p, size_t size_bytes, bool upper, bool lines);
 void load_payload_release(struct load_payload *p);
+
+/* Where the message of connection NUMBER begins; the OFFSET of the functions below. */
+uint32_t load_payload_offset(const struct load_payload *p, uint32_t number);
 
 /* The bytes to send at POSITION of a stream that repeats message OFFSET for ever. Sets *LENGTH to
  * how many there are before the message starts again. */

@@ -17,14 +17,21 @@ static struct load_payload payload;
 static int open_echo(void **state)
 {
     (void)state;
-    load_payload_init(&payload, SIZE, false);
+    load_payload_init(&payload, SIZE, false, false);
     return 0;
 }
 
 static int open_upper(void **state)
 {
     (void)state;
-    load_payload_init(&payload, SIZE, true);
+    load_payload_init(&payload, SIZE, true, false);
+    return 0;
+}
+
+static int open_lines(void **state)
+{
+    (void)state;
+    load_payload_init(&payload, SIZE, false, true);
     return 0;
 }
 
@@ -101,6 +108,43 @@ static void upper_wants_upper_case(void **state)
     assert_true(load_payload_matches(&payload, 0, 0, bytes, sizeof bytes));
 }
 
+static void each_line_ends_in_its_only_newline(void **state)
+{
+    char bytes[2 * SIZE];
+    (void)state;
+    for (uint32_t number = 0; number < 1000; number++) {
+        fill(bytes, sizeof bytes, load_payload_offset(&payload, number), 0);
+        assert_ptr_equal(memchr(bytes, '\n', sizeof bytes), bytes + SIZE - 1);
+        assert_ptr_equal(memchr(bytes + SIZE, '\n', SIZE), bytes + 2 * SIZE - 1);
+    }
+}
+
+static void neighbours_send_different_lines(void **state)
+{
+    char bytes[SIZE];
+    (void)state;
+    fill(bytes, sizeof bytes, load_payload_offset(&payload, 0), 0);
+    for (uint32_t number = 1; number < LOAD_PAYLOAD_OFFSETS / SIZE; number++)
+        assert_false(load_payload_matches(&payload, load_payload_offset(&payload, number), 0, bytes,
+                                          sizeof bytes));
+}
+
+/* Of a long line there is only one; of a short one the last begins within the text. */
+static void lines_of_any_length_lie_within_the_text(void **state)
+{
+    static const size_t SIZES[] = {1, 2, LOAD_PAYLOAD_OFFSETS, LOAD_PAYLOAD_OFFSETS + 1, 65536};
+    (void)state;
+    for (size_t i = 0; i < sizeof SIZES / sizeof SIZES[0]; i++) {
+        load_payload_init(&payload, SIZES[i], false, true);
+        for (uint32_t number = 0; number < LOAD_PAYLOAD_OFFSETS + 2; number++) {
+            uint32_t offset = load_payload_offset(&payload, number);
+            assert_in_range(offset, 0, LOAD_PAYLOAD_OFFSETS);
+            assert_int_equal(payload.sent[offset + SIZES[i] - 1], '\n');
+        }
+        load_payload_release(&payload);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -109,6 +153,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(another_connections_reply_is_noticed, open_echo, release),
         cmocka_unit_test_setup_teardown(lost_piece_is_noticed, open_echo, release),
         cmocka_unit_test_setup_teardown(upper_wants_upper_case, open_upper, release),
+        cmocka_unit_test_setup_teardown(each_line_ends_in_its_only_newline, open_lines, release),
+        cmocka_unit_test_setup_teardown(neighbours_send_different_lines, open_lines, release),
+        cmocka_unit_test(lines_of_any_length_lie_within_the_text),
     };
     return cmocka_run_group_tests_name("load_payload", tests, NULL, NULL);
 }
