@@ -64,6 +64,11 @@ static void release_service(struct config_service *service)
         free(service->options[i].value);
     }
     config_key_release(config_service_keys, service);
+    if (service->kind == CONFIG_EXEC)
+        config_key_release(config_exec_keys, &service->program);
+    else if (service->kind == CONFIG_LISTEN)
+        config_key_release(config_listen_keys, &service->program);
+    credentials_free(service->credentials);
     free(service->listens);
     free(service->options);
     free(service->handler);
@@ -78,9 +83,7 @@ void config_release(struct config *config)
         release_service(&config->services[i]);
     config_key_release(config_global_keys, config);
     config_key_release(config_log_keys, &config->log);
-    if (config->credentials)
-        credentials_release(config->credentials);
-    free(config->credentials);
+    credentials_free(config->credentials);
     free(config->services);
     free(config->file);
     free(config);

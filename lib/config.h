@@ -19,12 +19,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define COUNT(name, ...)    int64_t name;
-#define DURATION(name, ...) int64_t name; /* milliseconds */
-#define BOOLEAN(name, ...)  bool name;
-#define WORD(name, ...)     char *name; /* NULL: not set */
-#define CHOICE(name, ...)   int name;
-#define MODE(name, ...)     int64_t name;
+#define COUNT(name, ...)     int64_t name;
+#define DURATION(name, ...)  int64_t name; /* milliseconds */
+#define BOOLEAN(name, ...)   bool name;
+#define WORD(name, ...)      char *name; /* NULL: not set */
+#define CHOICE(name, ...)    int name;
+#define MODE(name, ...)      int64_t name;
+#define SIZE(name, ...)      int64_t name; /* CONFIG_NOT_SET: not given */
+#define LIST(name, ...)      struct config_list name;
+#define VARIABLES(name, ...) struct config_list name; /* "NAME=value" */
 
 struct config_listen {
     char *text;       /* as written */
@@ -39,13 +42,32 @@ struct config_option {
     char *value;
 };
 
+/* Handlers of type "exec" and "listen". */
+struct config_program {
+    CONFIG_PROGRAM_KEYS
+    CONFIG_EXEC_KEYS
+    CONFIG_LISTEN_KEYS
+    struct {
+        CONFIG_LIMIT_KEYS
+    } limits;
+};
+
+enum config_handler {
+    CONFIG_BUILT_IN, /* one of include/handlers.h */
+    CONFIG_EXEC,     /* a program for each connection */
+    CONFIG_LISTEN    /* programs that accept by themselves */
+};
+
 struct config_service {
     char *name;
     struct config_listen *listens;
     size_t listen_count;
-    char *handler;
+    enum config_handler kind;
+    char *handler;                 /* its type, as written */
     struct config_option *options; /* of the handler, defaults filled in */
     size_t option_count;
+    struct config_program program;   /* unless built-in */
+    struct credentials *credentials; /* what its pools become; NULL: as the global ones */
     CONFIG_SERVICE_KEYS
 };
 
@@ -66,14 +88,19 @@ struct config {
 #undef WORD
 #undef CHOICE
 #undef MODE
+#undef SIZE
+#undef LIST
+#undef VARIABLES
 
 /* Read and check FILE. NULL where anything is wrong: ERRORS then has a line "FILE:LINE: text" for
  * every error of the file. May ask the name server and the user database. */
 struct config *config_load(const char *file, struct buffer *errors);
 
-/* The same for one service given on the command line. */
-struct config *config_load_command_line(const char *address, const char *handler, int64_t workers,
-                                        const char *control, struct buffer *errors);
+/* The same for one service given on the command line: a built-in HANDLER, or (NULL) the COMMAND,
+ * which ends with NULL. */
+struct config *config_load_command_line(const char *address, const char *handler,
+                                        char *const *command, int64_t workers, const char *control,
+                                        struct buffer *errors);
 
 /* Read what config_print_snapshot() wrote: nothing is resolved or looked up. */
 struct config *config_load_snapshot(const char *text, struct buffer *errors);
@@ -88,6 +115,9 @@ unsigned long config_pool_descriptors(const struct config_service *service);
 
 /* Value of a handler option; NULL where the handler has no such option. */
 const char *config_option(const struct config_service *service, const char *name);
+
+/* Is the program to be told of its sockets in this way? */
+bool config_protocol(const struct config_program *program, const char *name);
 
 /* Workers wanted at the start, and the most there may be. */
 int64_t config_start_workers(const struct config_service *service);

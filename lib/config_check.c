@@ -8,15 +8,13 @@
 #include "lib/control_path.h"
 #include "lib/memory.h"
 
-#include <unistd.h>
-
-static const config_setting_t *place(const config_setting_t *group, const char *key)
+const config_setting_t *config_place(const config_setting_t *group, const char *key)
 {
     const config_setting_t *setting = config_setting_get_member(group, key);
     return setting ? setting : group;
 }
 
-static bool given(const config_setting_t *group, const char *key)
+bool config_given(const config_setting_t *group, const char *key)
 {
     return config_setting_get_member(group, key) != NULL;
 }
@@ -27,14 +25,14 @@ static void check_order(struct config_reader *reader, const config_setting_t *gr
 {
     if (*low <= *high)
         return;
-    if (!given(group, low_name))
+    if (!config_given(group, low_name))
         *low = *high;
-    else if (!given(group, high_name))
+    else if (!config_given(group, high_name))
         *high = *low;
     else
-        config_complain(reader, place(group, low_name),
+        config_complain(reader, config_place(group, low_name),
                         "%s is greater than %s (line %u); it may be at most equal", low_name,
-                        high_name, config_setting_source_line(place(group, high_name)));
+                        high_name, config_setting_source_line(config_place(group, high_name)));
 }
 
 static void check_limit(struct config_reader *reader, const config_setting_t *group,
@@ -42,11 +40,12 @@ static void check_limit(struct config_reader *reader, const config_setting_t *gr
 {
     if (*value <= max_workers)
         return;
-    if (!given(group, name))
+    if (!config_given(group, name))
         *value = max_workers;
     else
-        config_complain(reader, place(group, name), "%s is greater than max_workers, which is %lld",
-                        name, (long long)max_workers);
+        config_complain(reader, config_place(group, name),
+                        "%s is greater than max_workers, which is %lld", name,
+                        (long long)max_workers);
 }
 
 static void check_sockets(struct config_reader *reader, const config_setting_t *group,
@@ -54,19 +53,38 @@ static void check_sockets(struct config_reader *reader, const config_setting_t *
 {
     int sockets = config_sockets(service);
     if (sockets > CHANNEL_LISTENERS_MAX)
-        config_complain(reader, place(group, "listen"),
+        config_complain(reader, config_place(group, "listen"),
                         "%d sockets are too many for one service (%d at most); make it two",
                         sockets, CHANNEL_LISTENERS_MAX);
+}
+
+/* A limit that cannot be kept is refused, not ignored. A program may compute or wait as long as it
+ * likes, as under any other super-server: idle_timeout has to be asked for. */
+static void check_kind(struct config_reader *reader, const config_setting_t *group,
+                       struct config_service *service)
+{
+    static const char *const theirs[] = {"idle_timeout", "max_lifetime",
+                                         "max_connections_per_worker"};
+    const int64_t values[] = {service->idle_timeout, service->max_lifetime,
+                              service->max_connections_per_worker};
+    if (service->kind != CONFIG_BUILT_IN && !config_given(group, "idle_timeout"))
+        service->idle_timeout = 0;
+    for (int i = 0; service->kind == CONFIG_LISTEN && i < 3; i++)
+        if (config_given(group, theirs[i]) && values[i] != 0)
+            config_complain(reader, config_place(group, theirs[i]),
+                            "%s is not possible here: programs of type \"listen\" accept by "
+                            "themselves, nobody else sees their connections",
+                            theirs[i]);
 }
 
 void config_check_service(struct config_reader *reader, const config_setting_t *group,
                           struct config_service *service)
 {
-    if (!service->handler && !given(group, "handler"))
+    if (!service->handler && !config_given(group, "handler"))
         config_complain(reader, group,
                         "service \"%s\" has no handler; add for example handler = \"echo\";",
                         service->name);
-    if (service->listen_count == 0 && !given(group, "listen"))
+    if (service->listen_count == 0 && !config_given(group, "listen"))
         config_complain(
             reader, group,
             "service \"%s\" has no address; add for example listen = [ \"tcp://127.0.0.1:7000\" ];",
@@ -75,7 +93,8 @@ void config_check_service(struct config_reader *reader, const config_setting_t *
     check_order(reader, group, "min_spare", &service->min_spare, "max_spare", &service->max_spare);
     check_order(reader, group, "restart_delay", &service->restart_delay, "restart_delay_max",
                 &service->restart_delay_max);
-    if (service->workers > service->max_workers && !given(group, "max_workers"))
+    check_kind(reader, group, service);
+    if (service->workers > service->max_workers && !config_given(group, "max_workers"))
         service->max_workers = service->workers;
     check_limit(reader, group, "workers", &service->workers, service->max_workers);
     check_limit(reader, group, "min_spare", &service->min_spare, service->max_workers);
@@ -130,58 +149,24 @@ static void check_duplicates(struct config_reader *reader, const config_setting_
             check_duplicates_of(reader, root, s, i);
 }
 
-static void check_user_of_root(struct config_reader *reader, const config_setting_t *root,
-                               const struct credentials *credentials)
-{
-    if (credentials->uid == 0 && !reader->config->allow_root)
-        config_complain(reader, place(root, "user"),
-                        "workers would run as root; name another user, or add allow_root = true;");
-}
-
-static void check_user(struct config_reader *reader, const config_setting_t *root)
-{
-    struct config *config = reader->config;
-    struct credentials credentials;
-    struct error error;
-    if (!config->user && geteuid() != 0)
-        return;
-    if (!config->user)
-        config->user = memory_string("nobody");
-    if (credentials_lookup(&credentials, config->user, &error) < 0) {
-        config_complain(reader, place(root, "user"), "%s", error.text);
-        return;
-    }
-    if (geteuid() == 0) {
-        check_user_of_root(reader, root, &credentials);
-        config->credentials = memory_zeroed(1, sizeof *config->credentials);
-        *config->credentials = credentials;
-        return;
-    }
-    if (credentials.uid != geteuid())
-        config_complain(reader, place(root, "user"),
-                        "only root can run workers as \"%s\"; remove this key or start as root",
-                        config->user);
-    credentials_release(&credentials);
-}
-
 /* A daemon works in /, and a reload must find what the start found. */
 static void check_path(struct config_reader *reader, const config_setting_t *group, const char *key,
                        const char *path)
 {
     if (path && path[0] != '/')
-        config_complain(reader, place(group, key), "%s must be an absolute path, not \"%s\"", key,
-                        path);
+        config_complain(reader, config_place(group, key), "%s must be an absolute path, not \"%s\"",
+                        key, path);
 }
 
 void config_check_global(struct config_reader *reader, const config_setting_t *root)
 {
     struct config *config = reader->config;
-    if (config->service_count == 0 && !given(root, "services"))
+    if (config->service_count == 0 && !config_given(root, "services"))
         config_complain(reader, root, "there is no service; add services = { NAME = { … }; };");
     if (!reader->lookup)
         return;
     check_duplicates(reader, root);
-    check_user(reader, root);
+    config_check_users(reader, root);
     if (!config->control)
         config->control = control_path_default();
     check_path(reader, root, "control", config->control);

@@ -16,7 +16,11 @@
 #define BOOLEAN(key, d, t)   ROW(CONFIG_BOOLEAN, key, .fallback = (d), .text = (t))
 #define WORD(key, d, t)      ROW(CONFIG_WORD, key, .fallback_word = (d), .text = (t))
 #define CHOICE(key, d, c, t) ROW(CONFIG_CHOICE, key, .fallback = (d), .choices = (c), .text = (t))
-#define MODE(key, d, t)      ROW(CONFIG_MODE, key, .fallback = (d), .high = 0777, .text = (t))
+#define SIZE(key, l, h, t)                                                                         \
+    ROW(CONFIG_SIZE, key, .fallback = CONFIG_NOT_SET, .low = (l), .high = (h), .text = (t))
+#define LIST(key, t)      ROW(CONFIG_LIST, key, .text = (t))
+#define VARIABLES(key, t) ROW(CONFIG_VARIABLES, key, .text = (t))
+#define MODE(key, d, t)   ROW(CONFIG_MODE, key, .fallback = (d), .high = 0777, .text = (t))
 
 #define OWNER struct config
 const struct config_key config_global_keys[] = {CONFIG_GLOBAL_KEYS{0}};
@@ -30,6 +34,24 @@ const struct config_key config_log_keys[] = {CONFIG_LOG_KEYS{0}};
 #define OWNER struct config_service
 const struct config_key config_service_keys[] = {CONFIG_SERVICE_KEYS{0}};
 #undef OWNER
+
+#define OWNER struct config_program
+const struct config_key config_exec_keys[] = {CONFIG_PROGRAM_KEYS CONFIG_EXEC_KEYS{0}};
+const struct config_key config_listen_keys[] = {CONFIG_PROGRAM_KEYS CONFIG_LISTEN_KEYS{0}};
+#undef OWNER
+
+#define OWNER __typeof__(((struct config_program *)0)->limits)
+const struct config_key config_limit_keys[] = {CONFIG_LIMIT_KEYS{0}};
+#undef OWNER
+
+const char *const config_stderr_names[] = {"log", "socket", "null", NULL};
+const char *const config_warm_names[] = {
+    [WARM_OFF] = "off", [WARM_START] = "start", [WARM_IO] = "io", NULL};
+const char *const config_stop_signal_names[] = {
+#define SIGNAL(name) #name,
+    CONFIG_STOP_SIGNALS(SIGNAL)
+#undef SIGNAL
+        NULL};
 
 _Static_assert(sizeof config_service_keys / sizeof *config_service_keys < CONFIG_NAMES_MAX - 8,
                "config_key_names() has room for all");
@@ -53,6 +75,7 @@ void config_key_defaults(const struct config_key *keys, void *base)
         case CONFIG_COUNT:
         case CONFIG_DURATION:
         case CONFIG_MODE:
+        case CONFIG_SIZE:
             *(int64_t *)field = keys->fallback;
             break;
         case CONFIG_BOOLEAN:
@@ -64,15 +87,23 @@ void config_key_defaults(const struct config_key *keys, void *base)
         case CONFIG_WORD:
             *(char **)field = memory_string(keys->fallback_word);
             break;
+        case CONFIG_LIST:
+        case CONFIG_VARIABLES:
+            *(struct config_list *)field = (struct config_list){0};
+            break;
         }
     }
 }
 
 void config_key_release(const struct config_key *keys, void *base)
 {
-    for (; keys->name; keys++)
+    for (; keys->name; keys++) {
+        void *field = (char *)base + keys->offset;
         if (keys->kind == CONFIG_WORD)
-            free(*(char **)(void *)((char *)base + keys->offset));
+            free(*(char **)field);
+        else if (keys->kind == CONFIG_LIST || keys->kind == CONFIG_VARIABLES)
+            config_list_release(field);
+    }
 }
 
 const struct config_key *config_key_find(const struct config_key *keys, const char *name)

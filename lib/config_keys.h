@@ -11,15 +11,21 @@
  *     WORD(name, default or NULL, text)
  *     CHOICE(name, default, table of names, text)
  *     MODE(name, default, text)                             a file mode, written "0660"
+ *     SIZE(name, least, most, text)                         bytes, "64M"; not set without being
+ * given LIST(name, text)                                      words, [ "a", "b" ] VARIABLES(name,
+ * text)                                 [ "NAME=value" ] or { NAME = "value"; }
  */
 #ifndef LIB_CONFIG_KEYS_H
 #define LIB_CONFIG_KEYS_H
 
+#include "include/warm.h"
 #include "lib/log.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#undef stderr /* musl's macro is in the way of a key; the variable stays */
 
 /* clang-format off */
 #define CONFIG_GLOBAL_KEYS \
@@ -58,7 +64,59 @@
     COUNT(backlog, 4096, 1, 65535, "connections the kernel queues, listen(2)") \
     MODE(socket_mode, 0666, "permissions of Unix sockets in the file system") \
     BOOLEAN(access_log, true, "one log line per connection")
+
+/* The group of a handler that is a program. */
+#define CONFIG_PROGRAM_KEYS \
+    LIST(command, "the program and its arguments, never through a shell; a name without / is " \
+         "looked for in PATH; required") \
+    WORD(directory, "/", "where it runs; \".\" stays where preforkd was started") \
+    VARIABLES(environment, "what it finds in its environment besides the standard variables") \
+    WORD(user, NULL, "run it as this user instead of the global one") \
+    WORD(group, NULL, "and as this group, alone, instead of the user's groups") \
+    MODE(umask, 0022, "permissions that files it makes shall not have") \
+    COUNT(nice, 0, -20, 19, "its scheduling priority, nice(2)") \
+    CHOICE(stderr, CONFIG_STDERR_LOG, config_stderr_names, \
+           "where its standard error goes: log, socket (of the client) or null")
+
+#define CONFIG_EXEC_KEYS \
+    CHOICE(warm, WARM_OFF, config_warm_names, \
+           "start it before its client is known: \"start\" waits before main(), \"io\" at the first " \
+           "touch of descriptor 0 or 1") \
+    BOOLEAN(warm_fork, false, "start it once, and make every worker a copy of that process") \
+    DURATION(warm_fork_max_age, 3600000, 0, 365 * CONFIG_DAY_MS, \
+             "start the process that is copied anew when it is older; 0 = never")
+
+#define CONFIG_LISTEN_KEYS \
+    LIST(protocols, "how it is told of its sockets: systemd, server_starter, einhorn; default all") \
+    DURATION(ready_after, 1000, 0, CONFIG_DAY_MS, \
+             "a program that says nothing counts as ready when it has lived that long; 0 = only " \
+             "READY=1 or an acknowledgement count") \
+    CHOICE(stop_signal, CONFIG_STOP_TERM, config_stop_signal_names, "what tells it to finish") \
+    DURATION(watchdog, 0, 0, CONFIG_DAY_MS, \
+             "kill it when it has not said WATCHDOG=1 for that long; 0 = never")
+
+/* limits = { … } in that group: setrlimit(2), soft and hard. */
+#define CONFIG_LIMIT_KEYS \
+    SIZE(nofile, 4, INT64_C(1) << 30, "open files") \
+    SIZE(as, 1 << 20, INT64_C(1) << 60, "bytes of address space") \
+    SIZE(cpu, 1, INT64_C(1) << 30, "seconds of processor time") \
+    SIZE(core, 0, INT64_C(1) << 60, "bytes of a core file") \
+    SIZE(nproc, 1, INT64_C(1) << 30, "processes of its user, all of them counted") \
+    SIZE(fsize, 0, INT64_C(1) << 60, "bytes of any file it writes")
 /* clang-format on */
+
+/* Values of stderr and stop_signal. */
+enum config_stderr { CONFIG_STDERR_LOG, CONFIG_STDERR_SOCKET, CONFIG_STDERR_NULL };
+#define CONFIG_STOP_SIGNALS(SIGNAL)                                                                \
+    SIGNAL(TERM) SIGNAL(INT) SIGNAL(QUIT) SIGNAL(HUP) SIGNAL(USR1) SIGNAL(USR2) SIGNAL(WINCH)
+enum config_stop_signal {
+#define SIGNAL(name) CONFIG_STOP_##name,
+    CONFIG_STOP_SIGNALS(SIGNAL)
+#undef SIGNAL
+};
+extern const char *const config_stderr_names[];
+extern const char *const config_warm_names[];
+extern const char *const config_stop_signal_names[];
 
 enum config_kind {
     CONFIG_COUNT,
@@ -67,6 +125,9 @@ enum config_kind {
     CONFIG_WORD,
     CONFIG_CHOICE,
     CONFIG_MODE,
+    CONFIG_SIZE,
+    CONFIG_LIST,
+    CONFIG_VARIABLES,
 };
 
 struct config_key {
@@ -81,10 +142,14 @@ struct config_key {
 };
 
 /* The rows as tables; each ends with a row whose name is NULL. Offsets count from struct config
- * (global), its member log, and struct config_service. */
+ * (global), its member log, struct config_service, struct config_program and its member limits. */
 extern const struct config_key config_global_keys[];
 extern const struct config_key config_log_keys[];
 extern const struct config_key config_service_keys[];
+/* Of struct config_program: what the handler types exec and listen take, and the group limits. */
+extern const struct config_key config_exec_keys[];
+extern const struct config_key config_listen_keys[];
+extern const struct config_key config_limit_keys[];
 
 /* Names of a table, then those of EXTRA (ends with NULL), into OUT (ends with NULL). */
 #define CONFIG_NAMES_MAX 64
@@ -96,6 +161,19 @@ void config_key_defaults(const struct config_key *keys, void *base);
 
 /* Free the words of the structure at BASE. */
 void config_key_release(const struct config_key *keys, void *base);
+
+/* A value of LIST and VARIABLES. WORDS ends with NULL; it is NULL where the key is not set. */
+struct config_list {
+    char **words;
+    size_t count;
+};
+void config_list_add(struct config_list *list, const char *word);
+void config_list_release(struct config_list *list);
+
+/* A SIZE that was not given: it has no default. */
+#define CONFIG_NOT_SET INT64_C(-1)
+/* "unlimited" */
+#define CONFIG_UNLIMITED INT64_MAX
 
 /* The row called NAME, or NULL. */
 const struct config_key *config_key_find(const struct config_key *keys, const char *name);

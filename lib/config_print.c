@@ -26,6 +26,16 @@ void config_print_word(struct buffer *out, const char *word)
     buffer_append(out, "\"", 1);
 }
 
+static void print_list(struct buffer *out, const struct config_list *list)
+{
+    buffer_printf(out, "[ ");
+    for (size_t i = 0; i < list->count; i++) {
+        buffer_printf(out, "%s", i > 0 ? ", " : "");
+        config_print_word(out, list->words[i]);
+    }
+    buffer_printf(out, " ]");
+}
+
 static void print_value(struct buffer *out, const struct config_key *key, const void *field)
 {
     char text[QUANTITY_TEXT_MAX];
@@ -45,18 +55,37 @@ static void print_value(struct buffer *out, const struct config_key *key, const 
     case CONFIG_WORD:
         config_print_word(out, *(char *const *)field);
         break;
+    case CONFIG_SIZE:
+        if (*(const int64_t *)field == CONFIG_UNLIMITED)
+            buffer_printf(out, "\"unlimited\"");
+        else
+            buffer_printf(out, "\"%s\"", quantity_print_size(*(const int64_t *)field, text));
+        break;
+    case CONFIG_LIST:
+    case CONFIG_VARIABLES:
+        print_list(out, field);
+        break;
     case CONFIG_MODE:
         buffer_printf(out, "\"%04" PRIo64 "\"", (uint64_t) * (const int64_t *)field);
         break;
     }
 }
 
-/* A word that is not set, and a count below its least value, stand for "absent". */
+/* A word that is not set, an empty list, and a number below its least value stand for "absent". */
 static bool is_set(const struct config_key *key, const void *field)
 {
-    if (key->kind == CONFIG_WORD)
+    switch (key->kind) {
+    case CONFIG_WORD:
         return *(char *const *)field != NULL;
-    return key->kind != CONFIG_COUNT || *(const int64_t *)field >= key->low;
+    case CONFIG_LIST:
+    case CONFIG_VARIABLES:
+        return ((const struct config_list *)field)->count > 0;
+    case CONFIG_COUNT:
+    case CONFIG_SIZE:
+        return *(const int64_t *)field >= key->low;
+    default:
+        return true;
+    }
 }
 
 static void print_keys(struct buffer *out, const struct config_key *keys, const void *base,
@@ -72,6 +101,26 @@ static void print_keys(struct buffer *out, const struct config_key *keys, const 
     }
 }
 
+static void print_options(struct buffer *out, const struct config_service *service)
+{
+    for (size_t i = 0; i < service->option_count; i++) {
+        buffer_printf(out, "; %s = ", service->options[i].name);
+        config_print_word(out, service->options[i].value);
+    }
+    buffer_printf(out, "; };\n");
+}
+
+static void print_program(struct buffer *out, const struct config_service *service)
+{
+    const struct config_program *program = &service->program;
+    buffer_printf(out, ";\n");
+    print_keys(out, service->kind == CONFIG_EXEC ? config_exec_keys : config_listen_keys, program,
+               "      ");
+    buffer_printf(out, "      limits = {\n");
+    print_keys(out, config_limit_keys, &program->limits, "        ");
+    buffer_printf(out, "      };\n    };\n");
+}
+
 static void print_service(struct buffer *out, const struct config_service *service)
 {
     buffer_printf(out, "  %s = {\n    listen = [ ", service->name);
@@ -81,11 +130,10 @@ static void print_service(struct buffer *out, const struct config_service *servi
     }
     buffer_printf(out, " ];\n    handler = { type = ");
     config_print_word(out, service->handler);
-    for (size_t i = 0; i < service->option_count; i++) {
-        buffer_printf(out, "; %s = ", service->options[i].name);
-        config_print_word(out, service->options[i].value);
-    }
-    buffer_printf(out, "; };\n");
+    if (service->kind == CONFIG_BUILT_IN)
+        print_options(out, service);
+    else
+        print_program(out, service);
     print_keys(out, config_service_keys, service, "    ");
     buffer_printf(out, "  };\n");
 }

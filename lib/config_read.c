@@ -4,50 +4,14 @@
  */
 #include "lib/config_reader.h"
 
-#include "include/handlers.h"
 #include "lib/memory.h"
 
 #include <errno.h>
 #include <inttypes.h>
 
-/* Of which the name of a service can be made in any position. */
-#define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyz"
-
-static const char *const HANDLER_NAMES[] = {
-#define HANDLER(name, text) #name,
-    HANDLERS(HANDLER)
-#undef HANDLER
-        NULL};
-
-static const struct {
-    const char *handler, *name, *fallback;
-} HANDLER_OPTION_ROWS[] = {
-#define OPTION(handler, name, fallback, text) {#handler, #name, fallback},
-    HANDLER_OPTIONS(OPTION)
-#undef OPTION
-};
-
-#define HANDLER_OPTION_COUNT (sizeof HANDLER_OPTION_ROWS / sizeof *HANDLER_OPTION_ROWS)
-
-/* Every member of GROUP is a key of the table, or one of SPECIAL, which the caller reads. */
-static void read_group(struct config_reader *reader, const config_setting_t *group,
-                       const struct config_key *keys, void *base, const char *const *special)
-{
-    const char *names[CONFIG_NAMES_MAX];
-    config_key_names(keys, special, names);
-    for (int i = 0; i < config_setting_length(group); i++) {
-        const config_setting_t *setting = config_setting_get_elem(group, (unsigned)i);
-        const char *name = config_setting_name(setting);
-        const struct config_key *key = config_key_find(keys, name);
-        bool known = false;
-        for (const char *const *s = special; *s; s++)
-            known = known || strcmp(*s, name) == 0;
-        if (key)
-            config_read_key(reader, setting, key, base);
-        else if (!known)
-            config_unknown_word(reader, setting, "key", name, names);
-    }
-}
+/* Of which the name of a service can be made; the first one a letter. */
+#define NAME_LETTERS    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define NAME_CHARACTERS NAME_LETTERS "0123456789_-"
 
 static void read_listen_entry(struct config_reader *reader, const config_setting_t *setting,
                               struct config_service *service)
@@ -94,62 +58,6 @@ static void read_listen(struct config_reader *reader, const config_setting_t *se
         read_listen_entry(reader, config_setting_get_elem(setting, (unsigned)i), service);
 }
 
-/* Take the options HANDLER knows from GROUP (NULL: all defaults). */
-static void read_options(struct config_reader *reader, const config_setting_t *group,
-                         struct config_service *service)
-{
-    const char *names[HANDLER_OPTION_COUNT + 2] = {"type"};
-    size_t known = 1;
-    for (size_t i = 0; i < HANDLER_OPTION_COUNT; i++) {
-        if (strcmp(HANDLER_OPTION_ROWS[i].handler, service->handler) != 0)
-            continue;
-        const char *name = HANDLER_OPTION_ROWS[i].name;
-        const config_setting_t *setting = group ? config_setting_get_member(group, name) : NULL;
-        const char *value = setting ? config_read_word(reader, setting) : NULL;
-        names[known++] = name;
-        size_t size = (service->option_count + 1) * sizeof *service->options;
-        service->options = memory_resize(service->options, size);
-        service->options[service->option_count++] = (struct config_option){
-            memory_string(name), memory_string(value ? value : HANDLER_OPTION_ROWS[i].fallback)};
-    }
-    names[known] = NULL;
-    for (int i = 0; group && i < config_setting_length(group); i++) {
-        const config_setting_t *setting = config_setting_get_elem(group, (unsigned)i);
-        bool found = false;
-        for (size_t k = 0; k < known; k++)
-            found = found || strcmp(names[k], config_setting_name(setting)) == 0;
-        if (!found)
-            config_unknown_word(reader, setting, "option", config_setting_name(setting), names);
-    }
-}
-
-static void read_handler(struct config_reader *reader, const config_setting_t *setting,
-                         struct config_service *service)
-{
-    const config_setting_t *group = NULL, *type = setting;
-    if (config_setting_type(setting) == CONFIG_TYPE_GROUP) {
-        group = setting;
-        type = config_setting_get_member(group, "type");
-        if (!type) {
-            config_complain(reader, group, "handler has no type; write { type = \"echo\"; }");
-            return;
-        }
-    }
-    const char *name = config_read_word(reader, type);
-    if (!name)
-        return;
-    for (const char *const *known = HANDLER_NAMES; *known; known++)
-        if (strcmp(*known, name) == 0) {
-            service->handler = memory_string(name);
-            read_options(reader, group, service);
-            return;
-        }
-    if (strcmp(name, "exec") == 0 || strcmp(name, "listen") == 0 || strcmp(name, "plugin") == 0)
-        config_complain(reader, type, "handler type \"%s\" is not served by this version", name);
-    else
-        config_unknown_word(reader, type, "handler", name, HANDLER_NAMES);
-}
-
 static void read_service(struct config_reader *reader, const config_setting_t *group,
                          struct config_service *service)
 {
@@ -160,13 +68,13 @@ static void read_service(struct config_reader *reader, const config_setting_t *g
         config_wrong_type(reader, group, "a group { … }");
         return;
     }
-    read_group(reader, group, config_service_keys, service, special);
+    config_read_group(reader, group, config_service_keys, service, special);
     const config_setting_t *listen = config_setting_get_member(group, "listen");
     const config_setting_t *handler = config_setting_get_member(group, "handler");
     if (listen)
         read_listen(reader, listen, service);
     if (handler)
-        read_handler(reader, handler, service);
+        config_read_handler(reader, handler, service);
     config_check_service(reader, group, service);
 }
 
@@ -195,9 +103,9 @@ static void read_root(struct config_reader *reader, const config_setting_t *root
     const config_setting_t *services = config_setting_get_member(root, "services");
     config_key_defaults(config_global_keys, config);
     config_key_defaults(config_log_keys, &config->log);
-    read_group(reader, root, config_global_keys, config, special);
+    config_read_group(reader, root, config_global_keys, config, special);
     if (log && config_setting_type(log) == CONFIG_TYPE_GROUP)
-        read_group(reader, log, config_log_keys, &config->log, none);
+        config_read_group(reader, log, config_log_keys, &config->log, none);
     else if (log)
         config_wrong_type(reader, log, "a group { level = …; format = …; }");
     if (services)
@@ -275,21 +183,39 @@ struct config *config_load_snapshot(const char *text, struct buffer *errors)
     return load_text(text, &reader, errors);
 }
 
-struct config *config_load_command_line(const char *address, const char *handler, int64_t workers,
-                                        const char *control, struct buffer *errors)
+/* The group of a handler that runs COMMAND as tcpserver would: where we are. */
+static void print_command(struct buffer *text, char *const *command)
+{
+    buffer_printf(text, "{ type = \"exec\"; directory = \".\"; command = [ ");
+    for (char *const *word = command; *word; word++) {
+        buffer_printf(text, "%s", word == command ? "" : ", ");
+        config_print_word(text, *word);
+    }
+    buffer_printf(text, " ]; }");
+}
+
+struct config *config_load_command_line(const char *address, const char *handler,
+                                        char *const *command, int64_t workers, const char *control,
+                                        struct buffer *errors)
 {
     struct config_reader reader = {.file = "command line", .lookup = true};
     struct buffer text = {0};
+    const char *name = handler ? handler : strrchr(command[0], '/');
+    if (!handler)
+        name = name ? name + 1 : command[0];
     if (control) {
         buffer_printf(&text, "control = ");
         config_print_word(&text, control);
         buffer_printf(&text, ";\n");
     }
-    bool named = handler[0] != '\0' && handler[strspn(handler, NAME_CHARACTERS)] == '\0';
-    buffer_printf(&text, "services = { %s = { listen = ", named ? handler : "service");
+    bool named = strspn(name, NAME_LETTERS) > 0 && name[strspn(name, NAME_CHARACTERS)] == '\0';
+    buffer_printf(&text, "services = { %s = { listen = ", named ? name : "service");
     config_print_word(&text, address);
     buffer_printf(&text, "; handler = ");
-    config_print_word(&text, handler);
+    if (handler)
+        config_print_word(&text, handler);
+    else
+        print_command(&text, command);
     if (workers > 0)
         buffer_printf(&text, "; workers = %" PRId64, workers);
     buffer_printf(&text, "; }; };\n");

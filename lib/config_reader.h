@@ -50,6 +50,29 @@ const char *config_read_word(struct config_reader *reader, const config_setting_
 void config_read_key(struct config_reader *reader, const config_setting_t *setting,
                      const struct config_key *key, void *base);
 
+/* The same for the kinds LIST and VARIABLES. */
+void config_read_list(struct config_reader *reader, const config_setting_t *setting,
+                      struct config_list *list);
+void config_read_variables(struct config_reader *reader, const config_setting_t *setting,
+                           struct config_list *list);
+bool config_is_integer(const config_setting_t *setting);
+
+/* Every member of GROUP is a key of the table and goes into the structure at BASE, or is one of
+ * SPECIAL, which the caller reads. */
+void config_read_group(struct config_reader *reader, const config_setting_t *group,
+                       const struct config_key *keys, void *base, const char *const *special);
+
+/* The handler of a service: its type and what belongs to that. */
+void config_read_handler(struct config_reader *reader, const config_setting_t *setting,
+                         struct config_service *service);
+
+/* The setting KEY of GROUP, or GROUP itself where it has none: the place of a complaint. */
+const config_setting_t *config_place(const config_setting_t *group, const char *key);
+bool config_given(const config_setting_t *group, const char *key);
+
+/* Look up the users of the configuration, or complain. */
+void config_check_users(struct config_reader *reader, const config_setting_t *root);
+
 /* Write WORD as a libconfig string, quotes included. */
 void config_print_word(struct buffer *out, const char *word);
 
@@ -59,7 +82,10 @@ void config_print_word(struct buffer *out, const char *word);
 int config_file_check(struct config_reader *reader, const char *file, const char *folder,
                       struct buffer *errors);
 
-/* The rules across keys; called when everything was read. */
+/* The rules across keys; called when everything was read. config_check_program() is told the
+ * handler's group. */
+void config_check_program(struct config_reader *reader, const config_setting_t *group,
+                          struct config_service *service);
 void config_check_service(struct config_reader *reader, const config_setting_t *group,
                           struct config_service *service);
 void config_check_global(struct config_reader *reader, const config_setting_t *root);

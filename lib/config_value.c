@@ -39,7 +39,7 @@ void config_wrong_type(struct config_reader *reader, const config_setting_t *set
                     config_type_name(setting));
 }
 
-static bool is_integer(const config_setting_t *setting)
+bool config_is_integer(const config_setting_t *setting)
 {
     int type = config_setting_type(setting);
     return type == CONFIG_TYPE_INT || type == CONFIG_TYPE_INT64;
@@ -50,7 +50,7 @@ static bool is_integer(const config_setting_t *setting)
 static void read_count(struct config_reader *reader, const config_setting_t *setting,
                        const struct config_key *key, int64_t *field)
 {
-    if (!is_integer(setting)) {
+    if (!config_is_integer(setting)) {
         config_wrong_type(reader, setting, "an integer");
         return;
     }
@@ -69,7 +69,7 @@ static void read_duration(struct config_reader *reader, const config_setting_t *
     int64_t ms = 0;
     int status;
     char low[QUANTITY_TEXT_MAX], high[QUANTITY_TEXT_MAX];
-    if (is_integer(setting))
+    if (config_is_integer(setting))
         status = quantity_seconds((double)config_setting_get_int64(setting), &ms);
     else if (config_setting_type(setting) == CONFIG_TYPE_FLOAT)
         status = quantity_seconds(config_setting_get_float(setting), &ms);
@@ -165,6 +165,32 @@ static void read_mode(struct config_reader *reader, const config_setting_t *sett
                         config_setting_name(setting));
 }
 
+static void read_size(struct config_reader *reader, const config_setting_t *setting,
+                      const struct config_key *key, int64_t *field)
+{
+    int64_t value = 0;
+    char low[QUANTITY_TEXT_MAX], high[QUANTITY_TEXT_MAX];
+    if (config_is_integer(setting))
+        value = config_setting_get_int64(setting);
+    else if (config_setting_type(setting) != CONFIG_TYPE_STRING) {
+        config_wrong_type(reader, setting, "a number, or a string such as \"64M\"");
+        return;
+    } else if (strcmp(config_setting_get_string(setting), "unlimited") == 0) {
+        *field = CONFIG_UNLIMITED;
+        return;
+    } else if (quantity_parse_size(config_setting_get_string(setting), &value) < 0) {
+        config_complain(reader, setting,
+                        "%s is not a number; write 1000, \"64K\", \"64M\", \"1G\" or \"unlimited\"",
+                        key->name);
+        return;
+    }
+    if (value < key->low || value > key->high)
+        config_complain(reader, setting, "%s is out of range (%s to %s)", key->name,
+                        quantity_print_size(key->low, low), quantity_print_size(key->high, high));
+    else
+        *field = value;
+}
+
 void config_read_key(struct config_reader *reader, const config_setting_t *setting,
                      const struct config_key *key, void *base)
 {
@@ -188,5 +214,33 @@ void config_read_key(struct config_reader *reader, const config_setting_t *setti
     case CONFIG_MODE:
         read_mode(reader, setting, field);
         break;
+    case CONFIG_SIZE:
+        read_size(reader, setting, key, field);
+        break;
+    case CONFIG_LIST:
+        config_read_list(reader, setting, field);
+        break;
+    case CONFIG_VARIABLES:
+        config_read_variables(reader, setting, field);
+        break;
+    }
+}
+
+void config_read_group(struct config_reader *reader, const config_setting_t *group,
+                       const struct config_key *keys, void *base, const char *const *special)
+{
+    const char *names[CONFIG_NAMES_MAX];
+    config_key_names(keys, special, names);
+    for (int i = 0; i < config_setting_length(group); i++) {
+        const config_setting_t *setting = config_setting_get_elem(group, (unsigned)i);
+        const char *name = config_setting_name(setting);
+        const struct config_key *key = config_key_find(keys, name);
+        bool known = false;
+        for (const char *const *s = special; *s; s++)
+            known = known || strcmp(*s, name) == 0;
+        if (key)
+            config_read_key(reader, setting, key, base);
+        else if (!known)
+            config_unknown_word(reader, setting, "key", name, names);
     }
 }

@@ -43,6 +43,26 @@ void credentials_release(struct credentials *c)
     *c = (struct credentials){0};
 }
 
+void credentials_free(struct credentials *c)
+{
+    if (c)
+        credentials_release(c);
+    free(c);
+}
+
+int credentials_set_group(struct credentials *c, const char *group, struct error *error)
+{
+    errno = 0;
+    const struct group *entry = getgrnam(group);
+    if (!entry)
+        return error_set(error, EXIT_CODE_CONFIG, "there is no group \"%s\" on this system", group);
+    c->gid = entry->gr_gid;
+    c->groups = memory_resize(c->groups, sizeof *c->groups);
+    c->groups[0] = entry->gr_gid;
+    c->group_count = 1;
+    return 0;
+}
+
 static int verify(const struct credentials *c, struct error *error)
 {
     uid_t real, effective, saved;

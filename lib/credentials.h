@@ -20,6 +20,12 @@ struct credentials {
 int credentials_lookup(struct credentials *c, const char *user, struct error *error);
 void credentials_release(struct credentials *c);
 
+/* GROUP alone in the place of the user's groups. 0, or -1 with ERROR (no such group). */
+int credentials_set_group(struct credentials *c, const char *group, struct error *error);
+
+/* Release it and the memory it lies in; nothing where C is NULL. */
+void credentials_free(struct credentials *c);
+
 /* Become that user for good: groups, then gid, then uid, each checked, and afterwards verified by
  * asking the kernel and by trying to get back. Clears PR_SET_PDEATHSIG (prctl(2)): arm it after.
  * 0, or -1 with ERROR: the process must end then. */

@@ -101,3 +101,14 @@ char *quantity_print_duration(int64_t ms, char text[static QUANTITY_TEXT_MAX])
     snprintf(text, QUANTITY_TEXT_MAX, "%" PRId64 "%s", ms / unit->factor, unit->name);
     return text;
 }
+
+char *quantity_print_size(int64_t bytes, char text[static QUANTITY_TEXT_MAX])
+{
+    static const struct unit descending[] = {
+        {"G", 1 << 30}, {"M", 1 << 20}, {"K", 1 << 10}, {"", 1}};
+    const struct unit *unit = descending;
+    while (unit->factor > 1 && (bytes == 0 || bytes % unit->factor != 0))
+        unit++;
+    snprintf(text, QUANTITY_TEXT_MAX, "%" PRId64 "%s", bytes / unit->factor, unit->name);
+    return text;
+}

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Room for what quantity_print_duration() writes. */
+/* Room for what the functions below write. */
 #define QUANTITY_TEXT_MAX 32
 
 /* Each returns 0, or -1 with *OUT untouched where TEXT is not wholly such a quantity, is negative
@@ -26,5 +26,8 @@ int quantity_seconds(double seconds, int64_t *out_ms);
 
 /* The shortest exact form: 60000 is "1m", 1500 is "1500ms". Parses back to the same value. */
 char *quantity_print_duration(int64_t ms, char text[static QUANTITY_TEXT_MAX]);
+
+/* The same for bytes: 65536 is "64K". */
+char *quantity_print_size(int64_t bytes, char text[static QUANTITY_TEXT_MAX]);
 
 #endif

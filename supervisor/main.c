@@ -35,15 +35,28 @@ static char *absolute_path(const char *path)
     return absolute;
 }
 
+/* A program named by a path is meant from here, whatever its service makes its folder. */
+static struct config *load_command_line(const struct options *options, const char *control,
+                                        struct buffer *errors)
+{
+    char *program = NULL, *given = options->command ? options->command[0] : NULL;
+    if (given && strchr(given, '/'))
+        options->command[0] = program = absolute_path(given);
+    struct config *config = config_load_command_line(
+        options->listen, options->handler, options->command, options->workers, control, errors);
+    if (program)
+        options->command[0] = given;
+    free(program);
+    return config;
+}
+
 static struct config *load(const struct options *options)
 {
     struct buffer errors = {0};
     char *absolute = options->listen ? NULL : absolute_path(options->config_file);
     char *control = options->control ? absolute_path(options->control) : NULL;
-    struct config *config = options->listen
-                                ? config_load_command_line(options->listen, options->handler,
-                                                           options->workers, control, &errors)
-                                : config_load(absolute, &errors);
+    struct config *config = options->listen ? load_command_line(options, control, &errors)
+                                            : config_load(absolute, &errors);
     fputs(buffer_text(&errors), stderr);
     buffer_release(&errors);
     free(absolute);

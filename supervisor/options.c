@@ -96,20 +96,19 @@ static int take(struct options *o, int option, char **argv, struct error *error)
     return 0;
 }
 
-static int check_combination(const struct options *o, int argc, char **argv, bool program,
-                             struct error *error)
+static int check_combination(const struct options *o, int argc, char **argv, struct error *error)
 {
-    if (program)
+    if (o->dashes && !o->command)
         return error_set(error, EXIT_CODE_USAGE,
-                         "serving a program (-- %s) is not possible in this version; use "
-                         "--handler NAME",
-                         optind < argc ? argv[optind] : "PROGRAM");
-    if (optind < argc)
+                         "-- needs a program behind it; see preforkd --help");
+    if (!o->dashes && optind < argc)
         return error_set(error, EXIT_CODE_USAGE, "\"%s\" is no option; see preforkd --help",
                          argv[optind]);
-    if (!o->listen != !o->handler)
+    if (o->handler && o->command)
+        return error_set(error, EXIT_CODE_USAGE, "give either --handler NAME or -- PROGRAM");
+    if (!o->listen != (!o->handler && !o->command))
         return error_set(error, EXIT_CODE_USAGE,
-                         "--listen ADDRESS and --handler NAME belong together");
+                         "--listen ADDRESS belongs together with --handler NAME or -- PROGRAM");
     if (!o->listen && (o->workers || o->control))
         return error_set(error, EXIT_CODE_USAGE,
                          "--workers and --control go with --listen; a file says them itself");
@@ -121,16 +120,15 @@ static int check_combination(const struct options *o, int argc, char **argv, boo
 int options_parse(struct options *options, int argc, char **argv, struct error *error)
 {
     int option;
-    bool program = false;
     *options = (struct options){0};
     opterr = 0;
-    for (int i = 1; i < argc; i++)
-        if (strcmp(argv[i], "--") == 0)
-            program = true;
     while ((option = getopt_long(argc, argv, "+:c:tdh", LONG, NULL)) != -1)
         if (take(options, option, argv, error) < 0)
             return -1;
-    if (check_combination(options, argc, argv, program, error) < 0)
+    options->dashes = optind > 1 && strcmp(argv[optind - 1], "--") == 0;
+    if (options->dashes && optind < argc)
+        options->command = &argv[optind];
+    if (check_combination(options, argc, argv, error) < 0)
         return -1;
     if (!options->config_file)
         options->config_file = PREFORKD_SYSCONFDIR "/preforkd/preforkd.conf";
@@ -147,8 +145,9 @@ void options_help(void)
            "                                     service is ready\n"
            "  preforkd -t [-c FILE]              check the configuration\n"
            "  preforkd --print-config [-c FILE]  the effective configuration, defaults filled in\n"
-           "  preforkd --listen ADDRESS --handler NAME [--workers N] [--control PATH]\n"
-           "                                     serve without a file\n"
+           "  preforkd --listen ADDRESS [--workers N] [--control PATH]\n"
+           "      --handler NAME                 serve without a file: a built-in handler,\n"
+           "      -- PROGRAM [ARGUMENT…]         or a program for each connection\n"
            "  preforkd --help-config             every key of the configuration file\n"
            "  preforkd --version\n"
            "\n"
@@ -184,6 +183,13 @@ static void print_default(const struct config_key *key)
     case CONFIG_MODE:
         printf(" = \"%04o\"", (unsigned)key->fallback);
         break;
+    case CONFIG_SIZE:
+        printf(" = N");
+        break;
+    case CONFIG_LIST:
+    case CONFIG_VARIABLES:
+        printf(" = [ … ]");
+        break;
     case CONFIG_WORD:
         printf(" = \"%s\"", key->fallback_word ? key->fallback_word : "…");
         break;
@@ -216,6 +222,12 @@ void options_help_config(void)
     printf("        #   %s: %s = \"%s\"; %s\n", #handler, #name, fallback, text);
     HANDLER_OPTIONS(OPTION)
 #undef OPTION
+    printf("        # A program for each connection: { type = \"exec\"; … }, which takes\n");
+    print_keys(config_exec_keys, "        #   ");
+    printf("        # Programs that accept by themselves: { type = \"listen\"; … }, which takes\n");
+    print_keys(config_listen_keys, "        #   ");
+    printf("        # Both take limits = { … }:\n");
+    print_keys(config_limit_keys, "        #   ");
     print_keys(config_service_keys, "    ");
     printf("  };\n};\n");
 }

@@ -26,6 +26,8 @@ struct options {
     /* Serving without a file; listen is NULL otherwise. */
     const char *listen;
     const char *handler;
+    bool dashes;    /* there was a -- */
+    char **command; /* what follows it; NULL for nothing */
     const char *control;
     int64_t workers; /* 0: not given */
 };

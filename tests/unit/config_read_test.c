@@ -373,7 +373,8 @@ static void what_is_no_file_is_not_read(void **state)
 static void command_line_gives_one_service(void **state)
 {
     (void)state;
-    config = config_load_command_line("tcp://127.0.0.1:7000", "greet", 3, "/tmp/a \"b\"", &errors);
+    config =
+        config_load_command_line("tcp://127.0.0.1:7000", "greet", NULL, 3, "/tmp/a \"b\"", &errors);
     assert_non_null(config);
     assert_string_equal(config->file, "command line");
     assert_string_equal(config->control, "/tmp/a \"b\"");
@@ -383,7 +384,7 @@ static void command_line_gives_one_service(void **state)
     assert_string_equal(config->services[0].listens[0].text, "tcp://127.0.0.1:7000");
     assert_int_equal(config->services[0].workers, 3);
     config_release(config);
-    config = config_load_command_line("unix:@x\\\"", "echo", 0, NULL, &errors);
+    config = config_load_command_line("unix:@x\\\"", "echo", NULL, 0, NULL, &errors);
     assert_non_null(config);
     assert_string_equal(config->services[0].listens[0].text, "unix:@x\\\"");
     assert_int_equal(config->services[0].workers, 0);
@@ -393,7 +394,7 @@ static void command_line_gives_one_service(void **state)
 static void command_line_errors_have_no_line(void **state)
 {
     (void)state;
-    assert_null(config_load_command_line("tcp://x", "ecko", 0, "relative", &errors));
+    assert_null(config_load_command_line("tcp://x", "ecko", NULL, 0, "relative", &errors));
     assert_string_equal(buffer_text(&errors),
                         "command line: \"x\" has no port; write tcp://HOST:PORT\n"
                         "command line: unknown handler \"ecko\" (did you mean \"echo\"?)\n"

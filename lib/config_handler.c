@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * config_handler - the handler of a service: a built-in one with its options, or a program.
+ */
+#include "lib/config_reader.h"
+
+#include "include/handlers.h"
+#include "lib/memory.h"
+
+static const char *const HANDLER_NAMES[] = {
+#define HANDLER(name, text) #name,
+    HANDLERS(HANDLER)
+#undef HANDLER
+        "exec",
+    "listen", NULL};
+
+static const struct {
+    const char *handler, *name, *fallback;
+} HANDLER_OPTION_ROWS[] = {
+#define OPTION(handler, name, fallback, text) {#handler, #name, fallback},
+    HANDLER_OPTIONS(OPTION)
+#undef OPTION
+};
+
+#define HANDLER_OPTION_COUNT (sizeof HANDLER_OPTION_ROWS / sizeof *HANDLER_OPTION_ROWS)
+
+/* Take the options HANDLER knows from GROUP (NULL: all defaults). */
+static void read_options(struct config_reader *reader, const config_setting_t *group,
+                         struct config_service *service)
+{
+    const char *names[HANDLER_OPTION_COUNT + 2] = {"type"};
+    size_t known = 1;
+    for (size_t i = 0; i < HANDLER_OPTION_COUNT; i++) {
+        if (strcmp(HANDLER_OPTION_ROWS[i].handler, service->handler) != 0)
+            continue;
+        const char *name = HANDLER_OPTION_ROWS[i].name;
+        const config_setting_t *setting = group ? config_setting_get_member(group, name) : NULL;
+        const char *value = setting ? config_read_word(reader, setting) : NULL;
+        names[known++] = name;
+        size_t size = (service->option_count + 1) * sizeof *service->options;
+        service->options = memory_resize(service->options, size);
+        service->options[service->option_count++] = (struct config_option){
+            memory_string(name), memory_string(value ? value : HANDLER_OPTION_ROWS[i].fallback)};
+    }
+    names[known] = NULL;
+    for (int i = 0; group && i < config_setting_length(group); i++) {
+        const config_setting_t *setting = config_setting_get_elem(group, (unsigned)i);
+        bool found = false;
+        for (size_t k = 0; k < known; k++)
+            found = found || strcmp(names[k], config_setting_name(setting)) == 0;
+        if (!found)
+            config_unknown_word(reader, setting, "option", config_setting_name(setting), names);
+    }
+}
+
+/* HANDLER: the group { type = …; command = …; }. */
+static void read_program(struct config_reader *reader, const config_setting_t *handler,
+                         struct config_service *service, enum config_handler kind,
+                         const struct config_key *keys)
+{
+    static const char *const special[] = {"type", "limits", NULL};
+    static const char *const none[] = {NULL};
+    struct config_program *program = &service->program;
+    service->kind = kind;
+    config_key_defaults(keys, program);
+    config_key_defaults(config_limit_keys, &program->limits);
+    if (config_setting_type(handler) != CONFIG_TYPE_GROUP) {
+        config_complain(reader, handler,
+                        "which program? write { type = \"%s\"; command = [ \"/bin/cat\" ]; }",
+                        service->handler);
+        return;
+    }
+    config_read_group(reader, handler, keys, program, special);
+    const config_setting_t *limits = config_setting_get_member(handler, "limits");
+    if (limits && config_setting_type(limits) != CONFIG_TYPE_GROUP)
+        config_wrong_type(reader, limits, "a group { nofile = …; as = …; }");
+    else if (limits)
+        config_read_group(reader, limits, config_limit_keys, &program->limits, none);
+    config_check_program(reader, handler, service);
+}
+
+void config_read_handler(struct config_reader *reader, const config_setting_t *setting,
+                         struct config_service *service)
+{
+    const config_setting_t *group = NULL, *type = setting;
+    if (config_setting_type(setting) == CONFIG_TYPE_GROUP) {
+        group = setting;
+        type = config_setting_get_member(group, "type");
+        if (!type) {
+            config_complain(reader, group, "handler has no type; write { type = \"echo\"; }");
+            return;
+        }
+    }
+    const char *name = config_read_word(reader, type);
+    if (!name)
+        return;
+    for (const char *const *known = HANDLER_NAMES; *known; known++)
+        if (strcmp(*known, name) == 0) {
+            service->handler = memory_string(name);
+            if (strcmp(name, "exec") == 0)
+                read_program(reader, setting, service, CONFIG_EXEC, config_exec_keys);
+            else if (strcmp(name, "listen") == 0)
+                read_program(reader, setting, service, CONFIG_LISTEN, config_listen_keys);
+            else
+                read_options(reader, group, service);
+            return;
+        }
+    if (strcmp(name, "plugin") == 0)
+        config_complain(reader, type, "handler type \"%s\" is not served by this version", name);
+    else
+        config_unknown_word(reader, type, "handler", name, HANDLER_NAMES);
+}

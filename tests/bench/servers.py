@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+"""servers - what all benchmarks share: a server from start to end, and the load that is put on it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+BUILD = os.environ.get("BUILD", "build")
+START_TIMEOUT_S = 10
+
+
+class CannotStart(Exception):
+    """A server that ended, or did not listen in time."""
+
+
+class Server:
+    """A process that listens on a port of its own, from here to the end of the with block."""
+
+    def __init__(self, name, command, port, environment=None):
+        self.name, self.command, self.port = name, command, port
+        self.environment = environment
+
+    def __enter__(self):
+        try:
+            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL,
+                                            env=self.environment)
+        except OSError as error:
+            raise CannotStart(f"{self.command[0]}: {error.strerror}") from error
+        try:
+            self.wait_until_it_accepts()
+        except CannotStart:
+            self.__exit__()
+            raise
+        return self
+
+    def wait_until_it_accepts(self):
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise CannotStart(f"{self.name} ended with {self.process.returncode}")
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return
+            except OSError:
+                time.sleep(0.02)
+        raise CannotStart(f"{self.name} does not accept on port {self.port}")
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(START_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def preforkd(name, path, text, port, environment=None):
+    """preforkd with the configuration TEXT, which is written to PATH."""
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    return Server(name, [f"{BUILD}/preforkd", "-c", path], port, environment)
+
+
+def load(server, options, seconds, generators=1):
+    """Have `preforkc load` at SERVER, so many of them at once. Returns what they report."""
+    command = [f"{BUILD}/preforkc", "load", f"tcp://127.0.0.1:{server.port}", "--json",
+               "--duration", f"{int(seconds * 1000)}ms"] + options
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(generators)]
+    results = [json.loads(generator.communicate()[0]) for generator in running]
+    for result in results:
+        if result["failed"]:
+            print(f"bench: {' '.join(options)} on {server.name}: {result['failures']} "
+                  f"{result['local_error']}", file=sys.stderr)
+    return results
+
+
+def progress(text):
+    """One line that the next one overwrites."""
+    if sys.stderr.isatty():
+        print(f"\r{text} \033[K", end="", file=sys.stderr)
