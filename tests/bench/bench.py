@@ -122,12 +122,13 @@ def parse():
     parser.add_argument("--json", action="store_true", help="the result as one JSON object")
     parser.add_argument("--fresh", action="store_true",
                         help="also measure a fresh process for each connection")
-    parser.add_argument("--self", action="store_true",
-                        help="measure the floor against itself: what is not 1 is noise")
-    parser.add_argument("--programs", nargs="?", const=",".join(programs.PROGRAMS), metavar="NAMES",
-                        help="measure only programs as services, all or some of: "
-                             + ", ".join(programs.PROGRAMS))
-    parser.add_argument("--no-programs", action="store_true", help="all but those")
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--self", action="store_true",
+                       help="measure the floor against itself: what is not 1 is noise")
+    group.add_argument("--programs", nargs="?", const=",".join(programs.PROGRAMS), metavar="NAMES",
+                       help="measure only programs as services, all or some of: "
+                            + ", ".join(programs.PROGRAMS))
+    group.add_argument("--no-programs", action="store_true", help="all but those")
     options = parser.parse_args()
     if (options.rounds or 1) < 1 or options.seconds <= 0:
         parser.error("--rounds and --seconds are at least 1 and more than 0")
