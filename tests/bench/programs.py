@@ -110,12 +110,20 @@ def contestants(folder, program, command):
     return found + [preforkd(folder, program, kind, command) for kind in KINDS], absent
 
 
+def answers(server):
+    """Whether the program behind SERVER does: a supervisor accepts before it has one."""
+    return servers.load(server, LINE + ["--concurrency", "1", "--count", "1"])[0]["served"] == 1
+
+
 def start(stack, candidates, absent):
     """Enter those that start; the others join ABSENT."""
     running = []
     for server in candidates:
         try:
-            running.append(stack.enter_context(server))
+            stack.enter_context(server)
+            if not answers(server):
+                raise CannotStart("nobody answers")
+            running.append(server)
         except CannotStart as error:
             absent[server.name] = f"does not start: {error}"
     return running
@@ -147,7 +155,7 @@ def goal(work, program, name, ratio):
     limit = GOALS[work].get((program, name))
     if limit is None:
         return {}
-    reached = ratio <= limit if work == "latency" else ratio >= limit
+    reached = 0 < ratio <= limit if work == "latency" else ratio >= limit
     return {"goal": limit, "reached": reached}
 
 

@@ -71,10 +71,11 @@ def preforkd(name, path, text, port, environment=None):
     return Server(name, [f"{BUILD}/preforkd", "-c", path], port, environment)
 
 
-def load(server, options, seconds, generators=1):
+def load(server, options, seconds=None, generators=1):
     """Have `preforkc load` at SERVER, so many of them at once. Returns what they report."""
-    command = [f"{BUILD}/preforkc", "load", f"tcp://127.0.0.1:{server.port}", "--json",
-               "--duration", f"{int(seconds * 1000)}ms"] + options
+    command = [f"{BUILD}/preforkc", "load", f"tcp://127.0.0.1:{server.port}", "--json"] + options
+    if seconds:
+        command += ["--duration", f"{int(seconds * 1000)}ms"]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(generators)]
     results = [json.loads(generator.communicate()[0]) for generator in running]
     for result in results:
