@@ -10,7 +10,6 @@
 #include "server/accept.h"
 
 #include "include/channel.h"
-#include "lib/log.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -44,23 +43,22 @@ int accept_delay_ms(int refusals)
     return refusals >= 7 ? 500 : 10 << (refusals > 0 ? refusals - 1 : 0);
 }
 
+static void tell(const struct acceptor *a, enum accept_news news, int number)
+{
+    if (a->tell)
+        a->tell(news, number);
+}
+
 static void back_off(struct acceptor *a, int error)
 {
-    struct log_line line;
-    if (a->refusals++ == 0) {
-        log_begin(&line, LOG_LEVEL_WARNING, "accept refused by the system, backing off");
-        log_text(&line, "error", strerror(error));
-        log_end(&line);
-    }
+    if (a->refusals++ == 0)
+        tell(a, ACCEPT_REFUSED, error);
     poll(NULL, 0, accept_delay_ms(a->refusals)); /* a signal ends it early */
 }
 
 static void recovered(struct acceptor *a)
 {
-    struct log_line line;
-    log_begin(&line, LOG_LEVEL_INFO, "accept works again");
-    log_int(&line, "refusals", a->refusals);
-    log_end(&line);
+    tell(a, ACCEPT_RECOVERED, a->refusals);
     a->refusals = 0;
 }
 
@@ -88,7 +86,7 @@ static bool still_hoping(struct acceptor *a, int error)
     poll(NULL, 0, accept_delay_ms(++a->refusals));
     if (*a->stopping || a->refusals < GIVE_UP_AFTER)
         return true;
-    log_error("the listening socket is unusable: %s", strerror(error));
+    tell(a, ACCEPT_DEAD, error);
     return false;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * accept - getting the next client, and what every errno of accept4(2) means; runs in the worker.
+ * accept - getting the next client, and what every errno of accept4(2) means; runs in the worker,
+ * and in the programs that wait as workers (server/preload/).
  */
 #ifndef SERVER_ACCEPT_H
 #define SERVER_ACCEPT_H
@@ -9,12 +10,20 @@
 
 #include <signal.h>
 
+/* What happens here that somebody should know of, with a NUMBER. */
+enum accept_news {
+    ACCEPT_REFUSED,   /* descriptors or memory ran out, it backs off; an errno */
+    ACCEPT_RECOVERED, /* that is over; how often it was refused */
+    ACCEPT_DEAD       /* the listening socket is unusable; an errno */
+};
+
 struct acceptor {
     const int *listeners;
     int count;
     int next;     /* which one to ask first, so that none starves */
     int refusals; /* in a row: descriptors or memory ran out, or the socket is dead */
     const volatile sig_atomic_t *stopping;
+    void (*tell)(enum accept_news news, int number); /* NULL: nobody wants to know */
 };
 
 enum accept_verdict {

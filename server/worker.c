@@ -22,7 +22,7 @@
 #include "lib/log_sink.h"
 #include "lib/signals.h"
 #include "lib/sys.h"
-#include "server/accept.h"
+#include "server/accept_log.h"
 #include "server/connection.h"
 #include "server/handler.h"
 #include "server/host.h"
@@ -196,7 +196,8 @@ static void accept_and_serve(void)
     union socket_address peer;
     struct acceptor acceptor = {.listeners = self.plan->listeners,
                                 .count = self.plan->listener_count,
-                                .stopping = &self.stopping};
+                                .stopping = &self.stopping,
+                                .tell = accept_log};
     uint64_t limit = (uint64_t)self.plan->service->max_connections_per_worker;
     int fd;
     while ((fd = accept_next(&acceptor, &peer)) >= 0) {
