@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * orphans - what a pool that died leaves behind: its workers and their programs, which become
+ * children of the supervisor.
+ *
+ * They may finish what they have in hand; after the pool's graceful_timeout they are told to end
+ * (SIGTERM), and killed kill_timeout later. Nothing is read that they can write; they are known by
+ * being our children, and by nothing else.
+ *
+ * A living pool keeps what its programs leave behind to itself. So a child that is no pool and
+ * comes up while no dead pool has orphans is foreign (those of PID 1 in a container, those that
+ * our process had before it executed preforkd): foreign ones are reaped and never signalled.
+ */
+#ifndef SUPERVISOR_ORPHANS_H
+#define SUPERVISOR_ORPHANS_H
+
+#include "lib/children.h"
+
+#include <stdint.h>
+
+#define ORPHANS_PAUSE_MS 100 /* between two looks */
+
+struct orphan {
+    pid_t pid;
+    bool foreign;
+    bool termed, left;        /* left: it takes no signals, or lives on after SIGKILL */
+    int64_t term_ms, kill_ms; /* when each is due; kill_ms CLOCK_NEVER: SIGKILL was sent */
+};
+
+struct orphans {
+    /* Is PID a child that is held elsewhere (a pool, not reaped yet)? */
+    bool (*is_held)(void *owner, pid_t pid);
+    void *owner;
+    struct orphan *list; /* sorted by pid */
+    size_t count, room;
+    struct children children;
+    int64_t term_ms, kill_ms; /* for those that come up next; CLOCK_NEVER: they are foreign */
+    int64_t due_ms, look_ms;  /* the next look, the last one */
+    bool stopping;
+};
+
+/* The supervisor becomes a subreaper. Before the first pool is started. */
+void orphans_init(struct orphans *orphans, bool (*is_held)(void *owner, pid_t pid), void *owner);
+void orphans_release(struct orphans *orphans);
+
+/* A pool was reaped. GRACEFUL_MS: how long what it left may go on, 0 where it has left as it should
+ * (that time is over then). */
+void orphans_pool_died(struct orphans *orphans, int64_t graceful_ms, int64_t kill_ms,
+                       int64_t now_ms);
+
+/* SIGCHLD came. */
+void orphans_look(struct orphans *orphans, int64_t now_ms);
+
+/* Look and do what is due. Returns when to call again, CLOCK_NEVER: after an event. */
+int64_t orphans_check(struct orphans *orphans, int64_t now_ms);
+
+/* Stop now: SIGKILL to all that are there and to all that come up. */
+void orphans_stop(struct orphans *orphans, int64_t now_ms);
+
+/* Those that the end of preforkd has to wait for; what may have come since the last look counts as
+ * one. */
+size_t orphans_count(const struct orphans *orphans);
+
+#endif

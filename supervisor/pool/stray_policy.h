@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * stray_policy - whose a stray is, and what is to be done with it now. Pure.
+ *
+ * A stray is a process that a program left behind: its parent ended, so it became a child of the
+ * pool. It belongs to a connection, and ends with it:
+ *
+ *   - By its session or group. Each worker leads a session whose number is the worker's pid; that
+ *     number is nobody else's as long as anybody is in it.
+ *   - A daemon has a session of its own. It belongs to the connection that the environment it was
+ *     started with names (TCPREMOTEIP, TCPREMOTEPORT).
+ *   - Where that names none, it may be any program's that ran when it was first seen: it is kept
+ *     until none of those is left.
+ *
+ * What belongs to no living connection is told to end (SIGTERM), and killed kill_timeout later.
+ */
+#ifndef POOL_STRAY_POLICY_H
+#define POOL_STRAY_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum stray_force { STRAY_LIVES, STRAY_TERM, STRAY_KILL }; /* in this order */
+
+/* A living worker, or whatever else the pool has forked and holds. */
+struct stray_worker {
+    pid_t pid;
+    uint32_t slot;          /* what the owner of the table knows it by */
+    int64_t program_ms;     /* since when it has a client as a program; CLOCK_NEVER: it is none */
+    enum stray_force force; /* its connection is being ended: so are the strays of it */
+};
+
+/* The pid of a worker that has ended, and when what it left behind is killed. */
+struct stray_ended {
+    pid_t pid;
+    int64_t kill_ms;
+};
+
+struct stray {
+    pid_t pid, group, session;
+    int64_t seen_ms;   /* first */
+    bool named;        /* its environment names a connection: */
+    pid_t owner;       /* the worker that had it, 0: none that was alive then */
+    int64_t owner_ms;  /* its program_ms */
+    int64_t term_ms;   /* SIGTERM was sent then, CLOCK_NEVER: not yet */
+    int64_t killed_ms; /* the same for SIGKILL */
+    bool untouchable;  /* it takes no signals from us: set-uid */
+};
+
+/* What strays are judged by; both lists sorted by pid. */
+struct stray_scene {
+    const struct stray_worker *workers;
+    size_t worker_count;
+    const struct stray_ended *ended;
+    size_t ended_count;
+    int64_t kill_timeout_ms;
+    enum stray_force stop; /* the pool is stopping: for all */
+    int64_t stop_kill_ms;  /* and nobody is spared from then on; CLOCK_NEVER */
+};
+
+struct stray_verdict {
+    enum stray_force action; /* STRAY_LIVES: nothing now */
+    bool sentenced;          /* it has to end, now or later */
+    int64_t next_ms;         /* judge it again then; CLOCK_NEVER: only after an event */
+};
+
+struct stray_verdict stray_policy_judge(const struct stray *stray, const struct stray_scene *scene,
+                                        int64_t now_ms);
+
+/* Does its session or group tell whose it is, so that nobody has to look at its environment? */
+bool stray_policy_is_plain(const struct stray *stray, const struct stray_scene *scene);
+
+/* The value of NAME in ENVIRONMENT (NUL-terminated entries, LENGTH bytes, the last may be cut).
+ * NULL where it is not there, or empty. */
+const char *stray_policy_variable(const char *environment, size_t length, const char *name);
+
+#endif
