@@ -16,12 +16,36 @@ static void add(struct config_reader *reader, struct config_complaint complaint)
     reader->complaints[reader->error_count++] = complaint;
 }
 
+/* A complaint is one line of text, whatever is in the words that it repeats. */
+static char *one_line(const char *text)
+{
+    struct buffer out = {0};
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c < ' ' || c == 0x7F)
+            buffer_printf(&out, "\\x%02x", c);
+        else
+            buffer_append(&out, text, 1);
+    }
+    return out.data ? out.data : memory_string("");
+}
+
 void config_complain_at(struct config_reader *reader, const char *file, unsigned line,
                         const char *text)
 {
-    struct config_complaint complaint = {.line = line ? line : 1, .text = memory_string(text)};
+    struct config_complaint complaint = {.line = line ? line : 1, .text = one_line(text)};
     complaint.file = memory_string(file ? file : reader->file);
     add(reader, complaint);
+}
+
+/* The end of a text that did not fit says so, and is no half character. */
+static void mark_cut(char *text, size_t size)
+{
+    static const char mark[] = "…";
+    size_t at = size - sizeof mark;
+    while (at > 0 && ((unsigned char)text[at] & 0xC0) == 0x80)
+        at--;
+    memcpy(text + at, mark, sizeof mark);
 }
 
 void config_complain(struct config_reader *reader, const config_setting_t *setting,
@@ -30,8 +54,10 @@ void config_complain(struct config_reader *reader, const config_setting_t *setti
     char text[1024];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    int length = vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    if (length >= (int)sizeof text)
+        mark_cut(text, sizeof text);
     config_complain_at(reader, config_setting_source_file(setting),
                        config_setting_source_line(setting), text);
 }

@@ -11,9 +11,9 @@
  *     WORD(name, default or NULL, text)
  *     CHOICE(name, default, table of names, text)
  *     MODE(name, default, text)                             a file mode, written "0660"
- *     SIZE(name, least, most, text)                         bytes, "64M"; not set without being
- * given LIST(name, text)                                      words, [ "a", "b" ] VARIABLES(name,
- * text)                                 [ "NAME=value" ] or { NAME = "value"; }
+ *     SIZE(name, least, most, text)                         "64M"; without a default: not set
+ *     LIST(name, text)                                      words, [ "a", "b" ]
+ *     VARIABLES(name, text)                                 [ "NAME=value" ] or { NAME = "value"; }
  */
 #ifndef LIB_CONFIG_KEYS_H
 #define LIB_CONFIG_KEYS_H

@@ -61,14 +61,26 @@ static bool is_variable(const char *text, size_t length)
                length;
 }
 
+/* Is there a variable of the same name, LENGTH with its =, already? */
+static bool is_there(const struct config_list *list, const char *text, size_t length)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (strncmp(list->words[i], text, length) == 0)
+            return true;
+    return false;
+}
+
 static void add_variable(struct config_reader *reader, const config_setting_t *place,
                          struct config_list *list, const char *text)
 {
     const char *equals = strchr(text, '=');
     if (!equals || !is_variable(text, (size_t)(equals - text)))
-        config_complain(reader, place, "\"%s\" is no variable; write \"NAME=value\"", text);
+        config_complain(reader, place, "a variable is written \"NAME=value\", not \"%s\"", text);
     else if (strncmp(text, WARM_VARIABLE "=", sizeof WARM_VARIABLE) == 0)
         config_complain(reader, place, "%s is for preforkd's own use", WARM_VARIABLE);
+    else if (is_there(list, text, (size_t)(equals - text) + 1))
+        config_complain(reader, place, "the variable %.*s is given twice", (int)(equals - text),
+                        text);
     else
         config_list_add(list, text);
 }

@@ -32,16 +32,17 @@ static void check_directory(struct config_reader *reader, const config_setting_t
 
 static const char *const PROTOCOL_NAMES[] = {"systemd", "server_starter", "einhorn", NULL};
 
-static void check_protocols(struct config_reader *reader, const config_setting_t *group,
-                            const struct config_program *program)
+static void check_protocols(struct config_reader *reader, const config_setting_t *group)
 {
-    for (size_t i = 0; i < program->protocols.count; i++) {
+    const config_setting_t *list = config_setting_get_member(group, "protocols");
+    const config_setting_t *element;
+    for (unsigned i = 0; list && (element = config_setting_get_elem(list, i)); i++) {
+        const char *name = config_setting_get_string(element);
         const char *const *known = PROTOCOL_NAMES;
-        while (*known && strcmp(*known, program->protocols.words[i]) != 0)
+        while (name && *known && strcmp(*known, name) != 0)
             known++;
-        if (!*known)
-            config_unknown_word(reader, config_place(group, "protocols"), "protocol",
-                                program->protocols.words[i], PROTOCOL_NAMES);
+        if (name && !*known)
+            config_unknown_word(reader, element, "protocol", name, PROTOCOL_NAMES);
     }
 }
 
@@ -63,7 +64,7 @@ void config_check_program(struct config_reader *reader, const config_setting_t *
         config_complain(reader, config_place(group, "warm_fork"),
                         "warm_fork needs warm = \"start\" or \"io\"");
     if (service->kind == CONFIG_LISTEN) {
-        check_protocols(reader, group, program);
+        check_protocols(reader, group);
         if (program->stderr == CONFIG_STDERR_SOCKET)
             config_complain(reader, config_place(group, "stderr"),
                             "stderr = \"socket\" is for type \"exec\": here is no client");

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <strings.h>
 
 /* Of which the name of a service can be made; the first one a letter. */
 #define NAME_LETTERS    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -194,6 +195,13 @@ static void print_command(struct buffer *text, char *const *command)
     buffer_printf(text, " ]; }");
 }
 
+/* Can a service be called NAME? libconfig reads true and false, however written, as values. */
+static bool is_name(const char *name)
+{
+    return strspn(name, NAME_LETTERS) > 0 && name[strspn(name, NAME_CHARACTERS)] == '\0' &&
+           strcasecmp(name, "true") != 0 && strcasecmp(name, "false") != 0;
+}
+
 struct config *config_load_command_line(const char *address, const char *handler,
                                         char *const *command, int64_t workers, const char *control,
                                         struct buffer *errors)
@@ -208,8 +216,7 @@ struct config *config_load_command_line(const char *address, const char *handler
         config_print_word(&text, control);
         buffer_printf(&text, ";\n");
     }
-    bool named = strspn(name, NAME_LETTERS) > 0 && name[strspn(name, NAME_CHARACTERS)] == '\0';
-    buffer_printf(&text, "services = { %s = { listen = ", named ? name : "service");
+    buffer_printf(&text, "services = { %s = { listen = ", is_name(name) ? name : "service");
     config_print_word(&text, address);
     buffer_printf(&text, "; handler = ");
     if (handler)

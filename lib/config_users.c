@@ -15,21 +15,24 @@ static const config_setting_t *handler_place(const config_setting_t *root, const
     return config_place(group, "handler");
 }
 
-/* May workers run as these? WHERE: the group that has the keys user and group, if any has. */
+/* May workers run as these? WHERE: the group that has the keys user and group, if any has. Without
+ * a GROUP to ask for, whoever is not root stays in the one he has. */
 static void check_credentials(struct config_reader *reader, const config_setting_t *where,
-                              const struct credentials *credentials)
+                              const struct credentials *credentials, const char *user,
+                              const char *group)
 {
     if (geteuid() == 0 && credentials->uid == 0 && !reader->config->allow_root)
         config_complain(reader, config_place(where, "user"),
                         "workers would run as root; name another user, or add allow_root = true;");
     if (geteuid() != 0 && credentials->uid != geteuid())
         config_complain(reader, config_place(where, "user"),
-                        "only root can run workers as another user; remove this key or start as "
-                        "root");
-    else if (geteuid() != 0 && credentials->gid != getegid())
+                        "only root can run workers as \"%s\"; remove this key or start as root",
+                        user);
+    else if (geteuid() != 0 && group && credentials->gid != getegid())
         config_complain(reader, config_place(where, "group"),
-                        "only root can run workers as another group; remove this key or start as "
-                        "root");
+                        "only root can run workers in the group \"%s\"; remove this key or start "
+                        "as root",
+                        group);
 }
 
 /* NULL and a complaint where there is no such user or group. GROUP may be NULL. */
@@ -48,7 +51,7 @@ static struct credentials *find_credentials(struct config_reader *reader,
         known = false;
     }
     if (known) {
-        check_credentials(reader, where, found);
+        check_credentials(reader, where, found, user, group);
         if (geteuid() == 0)
             return found;
     }
@@ -75,8 +78,11 @@ void config_check_users(struct config_reader *reader, const config_setting_t *ro
     struct config *config = reader->config;
     if (!config->user && geteuid() == 0)
         config->user = memory_string("nobody");
+    int before = reader->error_count;
     if (config->user)
         config->credentials = find_credentials(reader, root, config->user, NULL);
+    bool sound = reader->error_count == before; /* otherwise it was told, once is enough */
     for (size_t i = 0; i < config->service_count; i++)
-        check_service_user(reader, root, &config->services[i]);
+        if (sound || config->services[i].program.user)
+            check_service_user(reader, root, &config->services[i]);
 }

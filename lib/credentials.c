@@ -54,6 +54,8 @@ int credentials_set_group(struct credentials *c, const char *group, struct error
 {
     errno = 0;
     const struct group *entry = getgrnam(group);
+    if (!entry && errno != 0 && errno != ENOENT && errno != ESRCH)
+        return error_set_errno(error, EXIT_CODE_CONFIG, "cannot look up group \"%s\"", group);
     if (!entry)
         return error_set(error, EXIT_CODE_CONFIG, "there is no group \"%s\" on this system", group);
     c->gid = entry->gr_gid;

@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 /* Longest duration that is accepted: far beyond any use, far from overflow. */
@@ -31,7 +32,7 @@ static int64_t unit_factor(const struct unit *units, const char *name)
 }
 
 /* NUMBER UNIT, blanks allowed between them. */
-static int parse_scaled(const char *text, const struct unit *units, double max, int64_t *out)
+static int parse_scaled(const char *text, const struct unit *units, int64_t max, int64_t *out)
 {
     char *end;
     /* strtod also reads "0x1p3", "inf", "nan", "-1" and "1e5", which nobody means here. */
@@ -49,10 +50,13 @@ static int parse_scaled(const char *text, const struct unit *units, double max, 
     text += digits;
     text += strspn(text, " ");
     int64_t factor = unit_factor(units, text);
-    if (factor == 0 || value * (double)factor > max)
+    if (factor == 0 || value * (double)factor > (double)max)
         return -1;
-    int64_t result = (int64_t)(value * (double)factor + 0.5);
-    if (result == 0 && value > 0)
+    /* A double is exact for fewer digits than an integer has. */
+    bool whole = strchr(number, '.') == NULL;
+    int64_t result = whole ? (int64_t)strtoll(number, NULL, 10) * factor
+                           : (int64_t)(value * (double)factor + 0.5);
+    if (result > max || (result == 0 && value > 0))
         return -1; /* 0 often means "no limit", which is not what was meant */
     *out = result;
     return 0;
@@ -73,12 +77,12 @@ int quantity_parse_count(const char *text, int64_t *out)
 
 int quantity_parse_duration(const char *text, int64_t *out_ms)
 {
-    return parse_scaled(text, TIME_UNITS, (double)DURATION_MAX_MS, out_ms);
+    return parse_scaled(text, TIME_UNITS, DURATION_MAX_MS, out_ms);
 }
 
 int quantity_parse_size(const char *text, int64_t *out_bytes)
 {
-    return parse_scaled(text, SIZE_UNITS, (double)(INT64_C(1) << 60), out_bytes);
+    return parse_scaled(text, SIZE_UNITS, INT64_C(1) << 60, out_bytes);
 }
 
 int quantity_seconds(double seconds, int64_t *out_ms)
