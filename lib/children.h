@@ -11,8 +11,8 @@
 #ifndef LIB_CHILDREN_H
 #define LIB_CHILDREN_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "lib/log.h"
+
 #include <sys/types.h>
 
 struct children {
@@ -33,9 +33,22 @@ void children_release(struct children *children);
 /* True: the child had ended, and was reaped. */
 bool children_reap(pid_t pid);
 
+/* Has the child ended? It stays as it is for the one who holds it. */
+bool children_has_ended(pid_t pid);
+
 /* Send SIGNAL to the child, and to the whole group where it leads one. 0, or -1 and errno: EPERM,
  * it became another user (set-uid) and takes no signals from us. An ended child is no error. */
 int children_signal(pid_t pid, int signal);
+
+/* Those that were sent the same signal, for one log line. */
+struct children_tally {
+    size_t count, length;
+    char pids[160]; /* of the first ones */
+};
+void children_tally_add(struct children_tally *tally, pid_t pid);
+/* Nothing where there were none. */
+void children_tally_log(const struct children_tally *tally, enum log_level level,
+                        const char *message, int signal);
 
 /* What a line of /proc/PID/stat says. A command's name may hold spaces, newlines and parentheses;
  * 0, or -1 where TEXT is no such line. */

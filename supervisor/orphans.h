@@ -20,11 +20,17 @@
 
 #define ORPHANS_PAUSE_MS 100 /* between two looks */
 
+/* When each is due; CLOCK_NEVER: not, or it was sent. */
+struct orphans_sentence {
+    int64_t term_ms, kill_ms;
+};
+
 struct orphan {
     pid_t pid;
     bool foreign;
-    bool termed, left;        /* left: it takes no signals, or lives on after SIGKILL */
-    int64_t term_ms, kill_ms; /* when each is due; kill_ms CLOCK_NEVER: SIGKILL was sent */
+    bool left; /* it takes no signals, or lives on after SIGKILL: nobody waits for it */
+    struct orphans_sentence sentence;
+    int64_t give_up_ms; /* some time after SIGKILL was sent, CLOCK_NEVER before */
 };
 
 struct orphans {
@@ -32,19 +38,22 @@ struct orphans {
     bool (*is_held)(void *owner, pid_t pid);
     void *owner;
     struct orphan *list; /* sorted by pid */
-    size_t count, room;
+    size_t count;
     struct children children;
-    int64_t term_ms, kill_ms; /* for those that come up next; CLOCK_NEVER: they are foreign */
-    int64_t due_ms, look_ms;  /* the next look, the last one */
+    struct orphans_sentence next; /* of those that come up; term_ms CLOCK_NEVER: they are foreign */
+    bool owed;                    /* some may have come since the last look */
+    bool blind;                   /* the list of children cannot be read */
     bool stopping;
+    int64_t due_ms, look_ms; /* the next look, the last one */
 };
 
-/* The supervisor becomes a subreaper. Before the first pool is started. */
+/* The supervisor becomes a subreaper; what it has for children is foreign. After the process has
+ * become a daemon (fork(2) does not pass it on), before the first pool is started. */
 void orphans_init(struct orphans *orphans, bool (*is_held)(void *owner, pid_t pid), void *owner);
 void orphans_release(struct orphans *orphans);
 
-/* A pool was reaped. GRACEFUL_MS: how long what it left may go on, 0 where it has left as it should
- * (that time is over then). */
+/* A pool was reaped. GRACEFUL_MS: how long what it left may go on; 0 where it has left as it
+ * should, for that time was over then. */
 void orphans_pool_died(struct orphans *orphans, int64_t graceful_ms, int64_t kill_ms,
                        int64_t now_ms);
 

@@ -23,16 +23,20 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct cgroup_retired; /* groups of workers that have ended, not empty yet */
+/* A group whose worker has ended and that was not empty. */
+struct cgroup_retired {
+    uint32_t slot, serial;
+    int64_t kill_ms;
+};
 
 struct cgroup {
-    int parent;    /* the pool's own group; -1: not active */
-    int folder;    /* ours in it */
-    char name[96]; /* of that */
+    int parent;     /* the pool's own group; -1: not active */
+    int folder;     /* ours in it, locked */
+    char name[128]; /* of that */
     uint32_t slots;
-    uint32_t *serials; /* of the group that each slot has now; 0: none was made yet */
+    uint32_t *serials; /* of the group that each slot has; 0: none was made yet */
     struct cgroup_retired *retired;
-    uint32_t retired_count, retired_room;
+    size_t retired_count, retired_room;
 };
 
 #define CGROUP_NONE ((struct cgroup){.parent = -1, .folder = -1})
@@ -52,7 +56,7 @@ pid_t cgroup_fork(struct cgroup *cgroup, uint32_t slot);
 
 /* Move PID, an unreaped child, into the group of SLOT: for copies that a template made. 0, or -1
  * and errno. */
-int cgroup_move(struct cgroup *cgroup, uint32_t slot, pid_t pid);
+int cgroup_move(const struct cgroup *cgroup, uint32_t slot, pid_t pid);
 
 /* SIGKILL to everybody in the group of SLOT, its worker included. */
 void cgroup_kill(const struct cgroup *cgroup, uint32_t slot);

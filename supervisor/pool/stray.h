@@ -38,6 +38,8 @@ struct strays {
     struct stray *list; /* sorted by pid */
     size_t most_workers, ended_room, count, room;
     struct children children;
+    bool owed;       /* something may have come since the last look */
+    bool blind;      /* the list of children cannot be read */
     int64_t due_ms;  /* next look, CLOCK_NEVER: none is needed */
     int64_t look_ms; /* the last one */
 };

@@ -28,7 +28,9 @@ enum stray_force { STRAY_LIVES, STRAY_TERM, STRAY_KILL }; /* in this order */
 struct stray_worker {
     pid_t pid;
     uint32_t slot;          /* what the owner of the table knows it by */
-    int64_t program_ms;     /* since when it has a client as a program; CLOCK_NEVER: it is none */
+    int64_t program_ms;     /* since when it may have started processes: for a program per
+                               connection since it has its client, else since its birth.
+                               CLOCK_NEVER: not yet. Must not change as long as that lasts */
     enum stray_force force; /* its connection is being ended: so are the strays of it */
 };
 
@@ -36,18 +38,23 @@ struct stray_worker {
 struct stray_ended {
     pid_t pid;
     int64_t kill_ms;
+    bool in_use; /* for the table: somebody is in its session or group */
 };
 
 struct stray {
     pid_t pid, group, session;
     int64_t seen_ms;   /* first */
-    bool named;        /* its environment names a connection: */
-    pid_t owner;       /* the worker that had it, 0: none that was alive then */
+    bool examined;     /* its environment was asked; not again */
+    bool named;        /* session or environment told whose it is: */
+    pid_t owner;       /* that worker's, 0: of one that is gone */
     int64_t owner_ms;  /* its program_ms */
     int64_t term_ms;   /* SIGTERM was sent then, CLOCK_NEVER: not yet */
     int64_t killed_ms; /* the same for SIGKILL */
     bool untouchable;  /* it takes no signals from us: set-uid */
 };
+
+/* How long after SIGKILL a stray is waited for. */
+#define STRAY_GIVE_UP_MS 1000
 
 /* What strays are judged by; both lists sorted by pid. */
 struct stray_scene {
@@ -56,8 +63,9 @@ struct stray_scene {
     const struct stray_ended *ended;
     size_t ended_count;
     int64_t kill_timeout_ms;
-    enum stray_force stop; /* the pool is stopping: for all */
-    int64_t stop_kill_ms;  /* and nobody is spared from then on; CLOCK_NEVER */
+    int64_t oldest_program_ms; /* the least program_ms of all workers */
+    enum stray_force stop;     /* the pool is stopping: for all */
+    int64_t stop_kill_ms;      /* and nobody is spared from then on; CLOCK_NEVER */
 };
 
 struct stray_verdict {
@@ -69,8 +77,12 @@ struct stray_verdict {
 struct stray_verdict stray_policy_judge(const struct stray *stray, const struct stray_scene *scene,
                                         int64_t now_ms);
 
-/* Does its session or group tell whose it is, so that nobody has to look at its environment? */
-bool stray_policy_is_plain(const struct stray *stray, const struct stray_scene *scene);
+/* Learn from its session and group whose it is. False: they do not tell, ask its environment. */
+bool stray_policy_settle(struct stray *stray, const struct stray_scene *scene);
+
+/* By pid; NULL where there is none. */
+const struct stray_worker *stray_policy_worker(const struct stray_scene *scene, pid_t pid);
+const struct stray_ended *stray_policy_ended(const struct stray_scene *scene, pid_t pid);
 
 /* The value of NAME in ENVIRONMENT (NUL-terminated entries, LENGTH bytes, the last may be cut).
  * NULL where it is not there, or empty. */

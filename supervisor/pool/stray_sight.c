@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * stray_sight - see stray_sight.h.
+ *
+ * Invariant: an entry of the list and the child of its pid are the same process, because strays
+ * are reaped here only, and an entry goes in the look in which its process was reaped.
+ */
+#include "supervisor/pool/stray_sight.h"
+
+#include "lib/clock.h"
+#include "lib/fds.h"
+#include "lib/memory.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#define ENVIRONMENT_MAX 32768
+
+/* Entries begin with their pid. */
+static int compare(const void *a, const void *b)
+{
+    pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
+    return (x > y) - (x < y);
+}
+
+bool stray_sight_scene(struct strays *strays)
+{
+    struct stray_scene *scene = &strays->scene;
+    ssize_t count = strays->events->workers(strays->owner, strays->workers);
+    if (count < 0)
+        return false;
+    assert((size_t)count <= strays->most_workers);
+    scene->workers = strays->workers;
+    scene->worker_count = (size_t)count;
+    scene->oldest_program_ms = CLOCK_NEVER;
+    for (ssize_t i = 0; i < count; i++)
+        scene->oldest_program_ms =
+            clock_earlier(scene->oldest_program_ms, strays->workers[i].program_ms);
+    if (count > 1)
+        qsort(strays->workers, scene->worker_count, sizeof *strays->workers, compare);
+    if (scene->ended_count > 1)
+        qsort(strays->ended, scene->ended_count, sizeof *strays->ended, compare);
+    return true;
+}
+
+static size_t read_environment(pid_t pid, char *text, size_t size)
+{
+    char path[48];
+    size_t length = 0;
+    ssize_t got = 0;
+    snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    while (fd >= 0 && length < size && (got = read(fd, text + length, size - length)) > 0)
+        length += (size_t)got;
+    fds_close(&fd);
+    return length;
+}
+
+/* A daemon: whose client did it have when it was started? */
+static void examine(const struct strays *strays, struct stray *stray)
+{
+    static char text[ENVIRONMENT_MAX];
+    size_t length = read_environment(stray->pid, text, sizeof text);
+    const char *ip = stray_policy_variable(text, length, "TCPREMOTEIP");
+    const char *port = stray_policy_variable(text, length, "TCPREMOTEPORT");
+    stray->examined = true;
+    if (!ip || !port)
+        return;
+    stray->named = true;
+    for (size_t i = 0; i < strays->scene.worker_count; i++) {
+        const struct stray_worker *worker = &strays->workers[i];
+        if (worker->program_ms != CLOCK_NEVER &&
+            strays->events->is_client(strays->owner, worker->slot, ip, port)) {
+            stray->owner = worker->pid;
+            stray->owner_ms = worker->program_ms;
+            return;
+        }
+    }
+}
+
+static struct stray describe(const struct strays *strays, pid_t pid, int64_t now_ms)
+{
+    const struct stray *known =
+        strays->count == 0 ? NULL
+                           : bsearch(&pid, strays->list, strays->count, sizeof *known, compare);
+    struct stray stray =
+        known
+            ? *known
+            : (struct stray){
+                  .pid = pid, .seen_ms = now_ms, .term_ms = CLOCK_NEVER, .killed_ms = CLOCK_NEVER};
+    stray.group = getpgid(pid);
+    stray.session = getsid(pid);
+    if (!stray_policy_settle(&stray, &strays->scene) && !stray.named && !stray.examined)
+        examine(strays, &stray);
+    return stray;
+}
+
+/* Children that are no workers, ended ones reaped, become the list. */
+static void see(struct strays *strays, int64_t now_ms)
+{
+    struct stray *list = NULL;
+    size_t count = 0, room = 0;
+    for (size_t i = 0; i < strays->children.count; i++) {
+        pid_t pid = strays->children.pids[i];
+        if (stray_policy_worker(&strays->scene, pid))
+            continue;
+        if (children_reap(pid)) {
+            strays->owed = true; /* what it had started is ours now */
+            continue;
+        }
+        if (count == room) {
+            room = room ? 2 * room : 16;
+            list = memory_resize(list, room * sizeof *list);
+        }
+        list[count++] = describe(strays, pid, now_ms);
+    }
+    free(strays->list);
+    strays->list = list;
+    strays->count = count;
+    strays->room = room;
+}
+
+int stray_sight_look(struct strays *strays, int64_t now_ms)
+{
+    if (children_read(&strays->children) < 0) {
+        if (!strays->blind)
+            log_warning("cannot see what programs leave behind: %s", strerror(errno));
+        strays->blind = true;
+        strays->scene.ended_count = 0;
+        return -1;
+    }
+    strays->blind = false;
+    see(strays, now_ms);
+    return 0;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * stray_sight - the part of stray.h that sees: who is there, and what that tells of each.
+ */
+#ifndef POOL_STRAY_SIGHT_H
+#define POOL_STRAY_SIGHT_H
+
+#include "supervisor/pool/stray.h"
+
+/* Ask the owner for the living workers. False: look later. */
+bool stray_sight_scene(struct strays *strays);
+
+/* Read the children; those that are no workers become the list, ended ones are reaped. 0, or -1:
+ * it cannot be done (said once), the list is the old one. */
+int stray_sight_look(struct strays *strays, int64_t now_ms);
+
+#endif
