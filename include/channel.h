@@ -21,7 +21,8 @@ enum channel_fd {
     CHANNEL_FD_CHANNEL = 3,    /* SOCK_SEQPACKET, one end */
     CHANNEL_FD_CONFIG = 4,     /* sealed memfd: the effective configuration of this service */
     CHANNEL_FD_SCOREBOARD = 5, /* memfd, see scoreboard.h */
-    CHANNEL_FD_LISTENERS = 6,  /* this and the following LISTENERS - 1: listening sockets */
+    CHANNEL_FD_LIBRARY = 6,    /* the preload library of warm.h, or /dev/null */
+    CHANNEL_FD_LISTENERS = 7,  /* this and the following LISTENERS - 1: listening sockets */
 };
 
 #define CHANNEL_LISTENERS_MAX 32

@@ -44,6 +44,7 @@ enum worker_exit {
 #define WORKER_ENDS(END)                                                                           \
     END(CLIENT, "client closed")      /* the client sent its end */                                \
     END(SERVER, "server closed")      /* the handler was done */                                   \
+    END(PROGRAM, "program ended")     /* by itself */                                              \
     END(GONE, "reset")                /* the client reset it, or stopped reading and left */       \
     END(IDLE, "idle_timeout")         /* no byte moved for that long */                            \
     END(LIFETIME, "max_lifetime")     /* older than that */                                        \
@@ -75,6 +76,9 @@ struct worker_plan {
     bool gate_open; /* it is there already; written by the pool between forks */
     int notify_fd;
     int log_mailbox_fd;
+    int error_fd;   /* of a program: where its errors go; each worker has its own there */
+    int library_fd; /* the preload library; -1: there is none */
+    int scoreboard_fd;
     int keep_below; /* close every descriptor from this number on */
     struct scoreboard *scoreboard;
     pid_t pool_pid;
@@ -83,8 +87,15 @@ struct worker_plan {
 /* In the pool, before any fork: find and initialise the handler. 0, or -1 with ERROR. */
 int worker_prepare(const struct worker_plan *plan, struct error *error);
 
-/* In the child, right after fork, all signals blocked. SLOT is its index in the scoreboard. Arms
- * the lifeline, becomes READY, serves until told to leave, exits with enum worker_exit. */
-_Noreturn void worker_run(const struct worker_plan *plan, uint32_t slot);
+/* What is different for each worker. Its descriptors are the pool's, close-on-exec. */
+struct worker_birth {
+    uint32_t slot;  /* its index in the scoreboard */
+    int error_fd;   /* a program's errors: the write end of a pipe to the pool; -1: built-in */
+    int control_fd; /* of a template (warm.h), which has no slot; -1: a worker */
+};
+
+/* In the child, right after fork, all signals blocked. Arms the lifeline, becomes READY, serves
+ * until told to leave, exits with enum worker_exit; or becomes its program. */
+_Noreturn void worker_run(const struct worker_plan *plan, const struct worker_birth *birth);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -58,31 +59,42 @@ void child_kill_group(const struct child *child)
         kill(-child->pid, SIGKILL);
 }
 
-static int wait_pidfd(int pidfd, siginfo_t *info, int options)
+/* The system call: the function of the C library does not hand the resource usage on. */
+static int wait_pidfd(int pidfd, siginfo_t *info, int options, struct rusage *usage)
 {
     int status;
     do
-        status = waitid((idtype_t)P_PIDFD, (id_t)pidfd, info, WEXITED | options);
+        status = (int)syscall(SYS_waitid, P_PIDFD, pidfd, info, WEXITED | options, usage);
     while (status < 0 && errno == EINTR);
     return status;
+}
+
+static int64_t microseconds(struct timeval time)
+{
+    return (int64_t)time.tv_sec * 1000000 + time.tv_usec;
 }
 
 void child_discard(struct child *child)
 {
     siginfo_t ignored;
     child_signal(child, SIGKILL);
-    wait_pidfd(child->pidfd, &ignored, 0);
+    wait_pidfd(child->pidfd, &ignored, 0, NULL);
     fds_close(&child->pidfd);
 }
 
 int child_reap(struct child *child, struct child_end *end)
 {
     siginfo_t info = {0};
-    if (child->pidfd < 0 || wait_pidfd(child->pidfd, &info, WNOHANG) < 0 || info.si_pid == 0)
+    struct rusage usage = {0};
+    if (child->pidfd < 0 || wait_pidfd(child->pidfd, &info, WNOHANG, &usage) < 0 ||
+        info.si_pid == 0)
         return 0;
     end->signalled = info.si_code != CLD_EXITED;
     end->core = info.si_code == CLD_DUMPED;
     end->number = info.si_status;
+    end->user_us = microseconds(usage.ru_utime);
+    end->system_us = microseconds(usage.ru_stime);
+    end->max_rss_kib = usage.ru_maxrss;
     fds_close(&child->pidfd);
     return 1;
 }

@@ -22,6 +22,9 @@ struct child_end {
     bool signalled;
     int number; /* the signal, or the exit status */
     bool core;
+    /* Of it and of the descendants it has waited for, getrusage(2). */
+    int64_t user_us, system_us;
+    int64_t max_rss_kib;
 };
 
 #define CHILD_NONE ((struct child){.pidfd = -1})

@@ -25,11 +25,15 @@ void fds_sanitize(void)
     sys_close_range(STDERR_FILENO + 1, ~0U, 0);
 }
 
+static rlim_t original_limit = RLIM_INFINITY; /* soft; RLIM_INFINITY: it was never raised */
+
 int fds_raise_limit(unsigned long needed, struct error *error)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return error_set_errno(error, EXIT_CODE_OS, "getrlimit");
+    if (original_limit == RLIM_INFINITY)
+        original_limit = limit.rlim_cur;
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
     if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < needed)
@@ -38,6 +42,15 @@ int fds_raise_limit(unsigned long needed, struct error *error)
                          "`ulimit -n %lu` or LimitNOFILE=%lu",
                          needed, (unsigned long)limit.rlim_cur, needed, needed);
     return 0;
+}
+
+void fds_restore_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && original_limit < limit.rlim_cur) {
+        limit.rlim_cur = original_limit;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
 }
 
 void fds_close(int *fd)

@@ -16,6 +16,10 @@ void fds_sanitize(void);
  * below NEEDED; the text says how to raise it. */
 int fds_raise_limit(unsigned long needed, struct error *error);
 
+/* In a child, before it executes somebody else's program: the soft limit as it was before the first
+ * fds_raise_limit(). Programs that use select(2) need one of 1024. */
+void fds_restore_limit(void);
+
 /* Close *FD and set it to -1; nothing where it is -1. errno is preserved. */
 void fds_close(int *fd);
 

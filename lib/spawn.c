@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* Numbers that must survive until exec while the low ones are being rearranged. */
@@ -61,6 +62,8 @@ static int apply(const struct spawn_plan *plan, int program, pid_t parent, struc
      * every wake-up between a client here and its worker; measured as 6 % of the connections. */
     if (setpgid(0, 0) < 0)
         return error_set_errno(error, EXIT_CODE_OS, "setpgid");
+    if (plan->nice < 0 && setpriority(PRIO_PROCESS, 0, plan->nice) < 0)
+        return error_set_errno(error, EXIT_CODE_OS, "nice = %d", plan->nice);
     if (plan->user && credentials_apply(plan->user, error) < 0)
         return -1;
     if (credentials_drop_capabilities(error) < 0)
@@ -69,6 +72,7 @@ static int apply(const struct spawn_plan *plan, int program, pid_t parent, struc
         return error_set_errno(error, EXIT_CODE_OS, "PR_SET_NO_NEW_PRIVS");
     if (arm_death_signal(plan, parent, error) < 0 || arrange_descriptors(plan, error) < 0)
         return -1;
+    fds_restore_limit(); /* the child raises it for itself */
     sys_execute(program, plan->arguments, plan->environment);
     return error_set_errno(error, EXIT_CODE_OS, "cannot execute %s", plan->arguments[0]);
 }

@@ -21,6 +21,7 @@ struct spawn_plan {
     const int *descriptors;         /* descriptors[i] becomes number i in the child */
     size_t descriptor_count;        /* at least 3; nothing else stays open */
     const struct credentials *user; /* NULL: stay who we are */
+    int nice;                       /* below 0: needs the privileges we still have */
     int death_signal;               /* sent to the child when its parent is gone; 0: none */
     /* Called in the child where the plan could not be carried out, before it exits with
      * error->code. The child's descriptors may be the parent's or the planned ones. */

@@ -26,6 +26,9 @@
 #include "server/connection.h"
 #include "server/handler.h"
 #include "server/host.h"
+#include "server/program.h"
+#include "server/program_listen.h"
+#include "server/program_warm.h"
 #include "server/slot.h"
 
 #include <assert.h>
@@ -35,17 +38,27 @@
 #include <unistd.h>
 
 static struct {
-    const struct preforkd_handler *handler; /* set by worker_prepare() in the pool */
+    const struct preforkd_handler *handler; /* built-in; set by worker_prepare() in the pool */
     void *state;
     const struct worker_plan *plan;
     volatile sig_atomic_t stopping;
     struct preforkd_connection connection;
 } self = {.connection = {.fd = -1}};
 
+static int prepare_program(const struct worker_plan *plan, struct error *error)
+{
+    if (program_prepare(plan, error) < 0)
+        return -1;
+    program_warm_decide();
+    return 0;
+}
+
 int worker_prepare(const struct worker_plan *plan, struct error *error)
 {
     struct preforkd_options options = {plan->service};
     char reason[256] = "no reason given";
+    if (plan->service->kind != CONFIG_BUILT_IN)
+        return prepare_program(plan, error);
     self.handler = handler_find(plan->service->handler);
     assert(self.handler && self.handler->handle);
     if (self.handler->pool_init &&
@@ -153,6 +166,22 @@ static void wait_at_gate(void)
             ;
 }
 
+/* Everything that can be done before a client is there. A program that is started warm, or accepts
+ * by itself, begins here. */
+static void init_program(const struct worker_birth *birth)
+{
+    struct error error;
+    if (program_birth(&error) < 0)
+        log_error("%s", error.text);
+    else if (self.plan->service->kind == CONFIG_LISTEN)
+        program_listen_start(birth->slot);
+    else if (program_warm_wanted())
+        program_warm_start(birth->slot, birth->control_fd < 0 ? -1 : self.plan->keep_below);
+    else
+        return;
+    _exit(WORKER_EXIT_INIT);
+}
+
 static void init_handler(void)
 {
     char reason[256] = "no reason given";
@@ -185,6 +214,10 @@ static void log_connection(struct preforkd_connection *c)
 static void serve(int fd, const union socket_address *peer)
 {
     struct preforkd_connection *c = &self.connection;
+    if (self.plan->service->kind == CONFIG_EXEC) {
+        program_become(fd, peer, c->slot);
+        _exit(WORKER_EXIT_EXEC);
+    }
     connection_begin(c, fd, peer, self.plan->service->access_log);
     enum preforkd_close how = self.handler->handle(&host_functions, c, self.state);
     connection_finish(c, how);
@@ -209,19 +242,34 @@ static void accept_and_serve(void)
         _exit(WORKER_EXIT_SOCKET);
 }
 
-_Noreturn void worker_run(const struct worker_plan *plan, uint32_t slot)
+/* The pool's own are closed; what only this worker has got moves to where the plan says. */
+static void arrange_descriptors(const struct worker_birth *birth)
+{
+    const struct worker_plan *plan = self.plan;
+    int first = plan->keep_below;
+    if (birth->error_fd >= 0)
+        dup3(birth->error_fd, plan->error_fd, O_CLOEXEC);
+    if (birth->control_fd >= 0)
+        dup3(birth->control_fd, first++, O_CLOEXEC);
+    if (sys_close_range((unsigned)first, ~0U, 0) < 0)
+        _exit(WORKER_EXIT_SYSTEM);
+}
+
+_Noreturn void worker_run(const struct worker_plan *plan, const struct worker_birth *birth)
 {
     self.plan = plan;
-    self.connection.slot = &plan->scoreboard->slots[slot].worker;
+    self.connection.slot = &plan->scoreboard->slots[birth->slot].worker;
     self.connection.stopping = &self.stopping;
     log_identify("worker", plan->service->name);
     prctl(PR_SET_NAME, "preforkd-worker");
-    if (sys_close_range((unsigned)plan->keep_below, ~0U, 0) < 0)
-        _exit(WORKER_EXIT_SYSTEM);
+    arrange_descriptors(birth);
     install_signal_handlers();
     lifeline();
     signals_unblock_all();
-    init_handler();
+    if (plan->service->kind == CONFIG_BUILT_IN)
+        init_handler();
+    else
+        init_program(birth);
     say_ready();
     wait_at_gate();
     accept_and_serve();

@@ -185,7 +185,7 @@ static int open_address(struct listener_table *table, const struct config_servic
 
 /* A worker of several listeners polls them and must not block in accept on one; a worker of one
  * blocks, so that the kernel wakes exactly one, and polls where it finds the socket non-blocking.
- */
+ * Programs that accept by themselves find it as it was made, and what they change stays. */
 static void set_blocking(int fd, bool blocking)
 {
     int flags = fcntl(fd, F_GETFL);
@@ -213,7 +213,7 @@ int listener_open_service(struct listener_table *table, const char *file,
         }
     }
     /* Before the first worker of this configuration; the way back is the sweep's. */
-    for (int i = 0; i < count && count > 1; i++)
+    for (int i = 0; i < count && count > 1 && service->kind != CONFIG_LISTEN; i++)
         set_blocking(fds[i], false);
     return count;
 }
@@ -246,7 +246,8 @@ static void mark_service(struct listener_table *table, const struct config_servi
                 continue;
             l->wanted = true;
             listen(l->fd, (int)service->backlog);
-            set_blocking(l->fd, config_sockets(service) == 1);
+            if (service->kind != CONFIG_LISTEN)
+                set_blocking(l->fd, config_sockets(service) == 1);
             apply_mode(l, (mode_t)service->socket_mode);
         }
 }

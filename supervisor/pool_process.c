@@ -140,7 +140,7 @@ static int spawn(const struct pool_process_plan *plan, int channel, int snapshot
     char name[] = "preforkd-pool";
     char *const arguments[] = {name, plan->service->name, generation, listeners, NULL};
     int descriptors[CHANNEL_FD_LISTENERS + CHANNEL_LISTENERS_MAX] = {
-        plan->null, plan->null, plan->log, channel, snapshot, board};
+        plan->null, plan->null, plan->log, channel, snapshot, board, plan->library};
     snprintf(generation, sizeof generation, "%u", plan->generation);
     snprintf(listeners, sizeof listeners, "%d", plan->listener_count);
     memcpy(descriptors + CHANNEL_FD_LISTENERS, plan->listeners,
@@ -151,7 +151,8 @@ static int spawn(const struct pool_process_plan *plan, int channel, int snapshot
         .environment = environ,
         .descriptors = descriptors,
         .descriptor_count = (size_t)(CHANNEL_FD_LISTENERS + plan->listener_count),
-        .user = plan->config->credentials,
+        .user = plan->service->credentials ? plan->service->credentials : plan->config->credentials,
+        .nice = (int)plan->service->program.nice,
         .death_signal = SIGTERM,
         .failed = spawn_failed,
         .failed_fd = channel,

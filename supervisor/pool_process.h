@@ -57,6 +57,7 @@ struct pool_process_plan {
     const int *listeners;
     int listener_count;
     int program; /* preforkd-pool, O_PATH */
+    int library; /* preforkd-preload.so, or what `null` is */
     int null;    /* /dev/null */
     int log;     /* its descriptor 2 */
 };

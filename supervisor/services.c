@@ -72,6 +72,7 @@ int services_start_pool(struct supervisor *s, struct service *service, const str
         .generation = ++service->generation,
         .listeners = fds,
         .program = s->program,
+        .library = s->library >= 0 ? s->library : s->null,
         .null = s->null,
         .log = from == s->reload.next && s->reload.log >= 0 ? s->reload.log : STDERR_FILENO};
     plan.listener_count = listener_open_service(&s->listeners, from->file, config, fds, error);

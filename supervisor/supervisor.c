@@ -20,6 +20,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -121,30 +122,33 @@ void supervisor_stop(struct supervisor *s, bool now)
 
 /* The inits. */
 
-static int open_program(const char *path)
+/* Beside preforkd itself, else where it was installed. BESIDE: the first place, for messages. */
+static int open_companion(const char *name, int flags, int access, char beside[static PATH_MAX])
 {
-    int fd = open(path, O_PATH | O_CLOEXEC);
-    if (fd >= 0 && faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0)
-        fds_close(&fd);
-    return fd;
+    char installed[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", beside, PATH_MAX - 1);
+    beside[length > 0 ? length : 0] = '\0';
+    char *slash = strrchr(beside, '/');
+    size_t room = slash ? (size_t)(beside + PATH_MAX - slash - 1) : PATH_MAX;
+    snprintf(slash ? slash + 1 : beside, room, "%s", name);
+    snprintf(installed, sizeof installed, "%s/%s", PREFORKD_LIBEXECDIR, name);
+    const char *const places[] = {beside, installed};
+    for (int i = 0; i < 2; i++)
+        if (faccessat(AT_FDCWD, places[i], access, AT_EACCESS) == 0)
+            return open(places[i], flags | O_CLOEXEC);
+    return -1;
 }
 
-/* Beside preforkd itself, else where it was installed. */
 static int init_program(struct supervisor *s, struct error *error)
 {
-    static const char installed[] = PREFORKD_LIBEXECDIR "/preforkd-pool";
-    char beside[4096] = "";
-    ssize_t length = readlink("/proc/self/exe", beside, sizeof beside - sizeof "-pool");
-    if (length > 0) {
-        memcpy(beside + length, "-pool", sizeof "-pool");
-        s->program = open_program(beside);
-    }
-    if (s->program < 0)
-        s->program = open_program(installed);
+    char beside[PATH_MAX], ignored[PATH_MAX];
+    s->program = open_companion("preforkd-pool", O_PATH, X_OK, beside);
     if (s->program < 0)
         return error_set_errno(error, EXIT_CODE_SOFTWARE,
-                               "cannot find preforkd-pool: neither %s nor %s can be used", beside,
-                               installed);
+                               "cannot find preforkd-pool: neither %s nor %s/preforkd-pool can be "
+                               "used",
+                               beside, PREFORKD_LIBEXECDIR);
+    s->library = open_companion("preforkd-preload.so", O_RDONLY, R_OK, ignored);
     s->null = open("/dev/null", O_RDWR | O_CLOEXEC);
     return s->null >= 0 ? 0 : error_set_errno(error, EXIT_CODE_OS, "cannot open /dev/null");
 }
@@ -211,6 +215,7 @@ static void release(struct supervisor *s)
     free(s->services);
     free(s->pools);
     fds_close(&s->program);
+    fds_close(&s->library);
     fds_close(&s->null);
     listener_sweep(&s->listeners, NULL);
     if (s->control.loop)
@@ -229,6 +234,7 @@ int supervisor_init(struct supervisor *s, const struct options *options, struct 
                              .config = config,
                              .generation = 1,
                              .program = -1,
+                             .library = -1,
                              .null = -1,
                              .reload = {.log = -1},
                              .signals = {.fd = -1},

@@ -27,6 +27,7 @@ struct supervisor {
     struct control control;
     struct listener_table listeners;
     int program; /* preforkd-pool, opened once: a file replaced on disk does not matter */
+    int library; /* preforkd-preload.so, likewise; -1: there is none */
     int null;    /* /dev/null, for the standard descriptors of pools */
     struct service **services; /* of config, and while a reload prepares also the new ones */
     size_t service_count;

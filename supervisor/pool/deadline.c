@@ -65,7 +65,7 @@ struct deadline_verdict deadline_judge(const struct scoreboard_view *worker,
     int64_t due = notice->leave_by_ms;
     if (worker->phase == SCOREBOARD_UNBORN)
         return until(clock_earlier(due, worker->born_ms + limits->start_ms), now_ms, DEADLINE_KILL);
-    if (worker->phase == SCOREBOARD_BUSY)
+    if (scoreboard_is_busy(worker->phase))
         due = connection_due(worker, limits, notice, &reason);
     if (due <= now_ms)
         return give_notice(worker, limits, notice, reason, now_ms);

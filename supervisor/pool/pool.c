@@ -19,12 +19,13 @@
 #include "lib/fds.h"
 #include "lib/log_sink.h"
 #include "lib/signals.h"
-#include "supervisor/pool/obituary.h"
 #include "supervisor/pool/orders.h"
+#include "supervisor/pool/worker_end.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* What could not be said is said in a later turn. */
@@ -91,56 +92,6 @@ static void follow_policy(struct pool *pool, int64_t *wake_ms)
         *wake_ms = clock_earlier(*wake_ms, pool->policy.backoff.hold_until_ms);
 }
 
-/* What the end of a worker asks for; returns the words for its obituary. */
-static const char *after_death(struct pool *pool, const struct worker_entry *ended, bool expected,
-                               const struct child_end *end, char text[96])
-{
-    char cause[OBITUARY_CAUSE_MAX];
-    if (pool->policy.stopping)
-        return "none, the pool is stopping";
-    if (ended->state == SCOREBOARD_DRAINING)
-        return "none, it was leaving";
-    bool dead_socket = !end->signalled && end->number == WORKER_EXIT_SOCKET;
-    if (ended->state == SCOREBOARD_READY && !dead_socket) {
-        if (!expected)
-            pool_policy_crashed(&pool->policy);
-        return "replaced at once";
-    }
-    int64_t delay = pool_policy_failed(&pool->policy, false, clock_now_ms(), dice_roll());
-    if (dead_socket)
-        snprintf(pool->trouble, sizeof pool->trouble, "the listening socket is unusable");
-    else
-        snprintf(pool->trouble, sizeof pool->trouble, "a worker ended by %s before it was ready",
-                 obituary_cause(end, cause));
-    snprintf(text, 96, "%s: next try in %lld ms",
-             dead_socket ? "cannot serve" : "died before it was ready", (long long)delay);
-    return text;
-}
-
-static void on_worker_ended(struct worker_table *table, uint32_t slot,
-                            const struct worker_entry *ended, const struct child_end *end)
-{
-    struct pool *pool = table->owner;
-    const struct scoreboard_slot *shown = &pool->plan.scoreboard->slots[slot];
-    char peer[ADDRESS_TEXT_MAX], text[96];
-    bool told = ended->state == SCOREBOARD_DRAINING && ended->killed;
-    bool left = !end->signalled && end->number == WORKER_EXIT_LEFT &&
-                shown->worker.phase == SCOREBOARD_LEAVING;
-    struct obituary obituary = {
-        .slot = slot,
-        .pid = (int)ended->child.pid,
-        .age_ms = clock_now_ms() - ended->born_ms,
-        .connections = shown->worker.connections,
-        .peer = scoreboard_peer(shown, peer),
-        .end = *end,
-        .expected = left || told || (pool->policy.stopping && ended->killed),
-    };
-    if (!obituary.expected)
-        SCOREBOARD_ADD(pool->plan.scoreboard->header.crashes, 1);
-    obituary.next = after_death(pool, ended, obituary.expected, end, text);
-    obituary_write(&obituary);
-}
-
 static void on_notify(struct loop_source *source, uint32_t events)
 {
     struct pool *pool = source->owner;
@@ -177,41 +128,68 @@ static int watch(struct pool *pool, struct loop_source *source, int fd,
     return fd < 0 ? -1 : loop_add(&pool->loop, source, EPOLLIN);
 }
 
-/* Numbers 0 to 2, then ours in the place of what was read and is not needed any more, then the
- * listeners: what workers keep is below plan.keep_below, and as no number there stays free, all
- * that is opened later is above. */
-static int arrange_descriptors(struct pool *pool, int listeners, struct error *error)
-{
-    int keep_below = CHANNEL_FD_LISTENERS + listeners;
-    int channel = fcntl(CHANNEL_FD_CHANNEL, F_DUPFD_CLOEXEC, keep_below);
-    int gate[2] = {-1, -1}, mailbox[2] = {-1, -1};
-    int notify = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (channel < 0 || notify < 0 || pipe2(gate, O_CLOEXEC) < 0 ||
-        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, mailbox) < 0)
-        return error_set_errno(error, EXIT_CODE_OS, "cannot open descriptors");
-    pool->channel.fd = channel;
-    pool->gate = fcntl(gate[1], F_DUPFD_CLOEXEC, keep_below);
-    pool->log_mailbox = fcntl(mailbox[1], F_DUPFD_CLOEXEC, keep_below);
-    if (pool->gate < 0 || pool->log_mailbox < 0)
-        return error_set_errno(error, EXIT_CODE_OS, "cannot open descriptors");
-    pool->plan.gate_fd = dup3(gate[0], CHANNEL_FD_CHANNEL, O_CLOEXEC);
-    pool->plan.notify_fd = dup3(notify, CHANNEL_FD_CONFIG, O_CLOEXEC);
-    pool->plan.log_mailbox_fd = dup3(mailbox[0], CHANNEL_FD_SCOREBOARD, O_CLOEXEC);
-    int moved[] = {gate[0], gate[1], mailbox[0], mailbox[1], notify};
-    for (size_t i = 0; i < sizeof moved / sizeof *moved; i++)
-        fds_close(&moved[i]);
-    return 0;
-}
-
+/* What workers keep: numbers 0 to 2, then in the place of what was read and is not needed any more
+ * gate and notify, then scoreboard, library and listeners where they came, then mailbox and errors.
+ * As no number there stays free, all that is opened later is above, and not for workers. */
 static void describe_descriptors(struct pool *pool, int listeners)
 {
+    struct stat about;
+    struct worker_plan *plan = &pool->plan;
     for (int i = 0; i < listeners; i++)
         pool->listeners[i] = CHANNEL_FD_LISTENERS + i;
-    pool->plan.listeners = pool->listeners;
-    pool->plan.listener_count = listeners;
-    pool->plan.keep_below = CHANNEL_FD_LISTENERS + listeners;
-    pool->plan.dead_fd = STDIN_FILENO; /* /dev/null */
-    pool->plan.pool_pid = getpid();
+    plan->listeners = pool->listeners;
+    plan->listener_count = listeners;
+    plan->dead_fd = STDIN_FILENO; /* /dev/null */
+    plan->gate_fd = CHANNEL_FD_CHANNEL;
+    plan->notify_fd = CHANNEL_FD_CONFIG;
+    plan->scoreboard_fd = CHANNEL_FD_SCOREBOARD;
+    bool library = fstat(CHANNEL_FD_LIBRARY, &about) == 0 && S_ISREG(about.st_mode);
+    plan->library_fd = library ? CHANNEL_FD_LIBRARY : -1;
+    plan->log_mailbox_fd = CHANNEL_FD_LISTENERS + listeners;
+    plan->error_fd = plan->log_mailbox_fd + 1;
+    plan->keep_below = plan->error_fd + 1;
+    plan->pool_pid = getpid();
+}
+
+/* FD to NUMBER, close-on-exec. */
+static int place(int *fd, int number)
+{
+    int status = dup3(*fd, number, O_CLOEXEC);
+    fds_close(fd);
+    return status;
+}
+
+/* The configuration has been read. Everything first out of the way of the numbers, then into
+ * place. */
+static int arrange_descriptors(struct pool *pool, struct error *error)
+{
+    const struct worker_plan *plan = &pool->plan;
+    int gate[2] = {-1, -1}, mailbox[2] = {-1, -1};
+    bool opened = pipe2(gate, O_CLOEXEC) == 0 &&
+                  socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, mailbox) == 0;
+    int notify = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    int sources[] = {CHANNEL_FD_CHANNEL, gate[0], gate[1], mailbox[0], mailbox[1], notify};
+    enum { CHANNEL, GATE, GATE_END, MAILBOX, MAILBOX_END, NOTIFY, COUNT };
+    int above[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        above[i] = opened ? fcntl(sources[i], F_DUPFD_CLOEXEC, plan->keep_below) : -1;
+        opened = opened && above[i] >= 0;
+        if (i != CHANNEL)
+            fds_close(&sources[i]);
+    }
+    pool->channel.fd = opened ? above[CHANNEL] : CHANNEL_FD_CHANNEL;
+    pool->gate = above[GATE_END];
+    pool->log_mailbox = above[MAILBOX_END];
+    if (pool->service->kind == CONFIG_BUILT_IN) { /* only programs need them */
+        dup3(plan->dead_fd, CHANNEL_FD_SCOREBOARD, O_CLOEXEC);
+        dup3(plan->dead_fd, CHANNEL_FD_LIBRARY, O_CLOEXEC);
+    }
+    if (opened && place(&above[GATE], plan->gate_fd) >= 0 &&
+        place(&above[NOTIFY], plan->notify_fd) >= 0 &&
+        place(&above[MAILBOX], plan->log_mailbox_fd) >= 0 &&
+        dup3(plan->dead_fd, plan->error_fd, O_CLOEXEC) >= 0)
+        return 0;
+    return error_set_errno(error, EXIT_CODE_OS, "cannot open descriptors");
 }
 
 static int init_scoreboard(struct pool *pool, struct error *error)
@@ -241,13 +219,25 @@ static int64_t with_clock_error(int64_t limit_ms)
     return limit_ms > 0 ? limit_ms + CLOCK_COARSE_ERROR_MS : 0;
 }
 
+static int drain_signal(const struct config_service *service)
+{
+    static const int stop_signals[] = {
+#define SIGNAL(name) [CONFIG_STOP_##name] = SIG##name,
+        CONFIG_STOP_SIGNALS(SIGNAL)
+#undef SIGNAL
+    };
+    return service->kind == CONFIG_LISTEN ? stop_signals[service->program.stop_signal]
+                                          : WORKER_DRAIN;
+}
+
 static void init_workers(struct pool *pool)
 {
     const struct config_service *service = pool->service;
     worker_table_init(&pool->table, &pool->loop, &pool->plan, config_scoreboard_slots(service));
     pool->table.got_ready = on_workers_ready;
-    pool->table.ended = on_worker_ended;
+    pool->table.ended = worker_end_account;
     pool->table.owner = pool;
+    pool->table.drain_signal = drain_signal(service);
     pool_policy_init(&pool->policy, config_start_workers(service), service->restart_delay,
                      service->restart_delay_max, clock_now_ms());
     orders_set_workers(pool, pool->policy.target);
@@ -268,7 +258,7 @@ int pool_init(struct pool *pool, int listeners, struct error *error)
     log_configure((enum log_level)pool->config->log.level,
                   (enum log_format)pool->config->log.format);
     describe_descriptors(pool, listeners);
-    if (init_scoreboard(pool, error) < 0 || arrange_descriptors(pool, listeners, error) < 0 ||
+    if (init_scoreboard(pool, error) < 0 || arrange_descriptors(pool, error) < 0 ||
         init_loop(pool, error) < 0 || worker_prepare(&pool->plan, error) < 0)
         return -1;
     init_workers(pool);

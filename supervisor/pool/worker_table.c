@@ -5,14 +5,30 @@
 #include "supervisor/pool/worker_table.h"
 
 #include "lib/clock.h"
+#include "lib/fds.h"
 #include "lib/log.h"
 #include "lib/memory.h"
+#include "supervisor/pool/program_socket.h"
+#include "supervisor/pool/stray.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <unistd.h>
 
-#define BLANK_ENTRY ((struct worker_entry){.child = CHILD_NONE, .notice = DEADLINE_NOTICE_NONE})
+#define BLANK_ENTRY                                                                                \
+    ((struct worker_entry){                                                                        \
+        .child = CHILD_NONE, .notice = DEADLINE_NOTICE_NONE, .errors = ERROR_PIPE_NONE})
+
+static enum config_handler kind(const struct worker_table *table)
+{
+    return table->plan->service->kind;
+}
+
+/* Is it, or will it be, no code of ours? PHASE of its slot. */
+static bool is_program(const struct worker_table *table, uint32_t phase)
+{
+    return phase == SCOREBOARD_PROGRAM || kind(table) == CONFIG_LISTEN;
+}
 
 void worker_table_init(struct worker_table *table, struct loop *loop,
                        const struct worker_plan *plan, uint32_t slots)
@@ -82,6 +98,7 @@ void worker_table_notice_ready(struct worker_table *table)
         const struct scoreboard_worker *worker = &table->plan->scoreboard->slots[slot].worker;
         if (table->entries[slot].state != SCOREBOARD_STARTING || worker->phase == SCOREBOARD_UNBORN)
             continue;
+        table->entries[slot].ready_ms = clock_now_ms();
         set_state(table, slot, SCOREBOARD_READY);
         any = true;
     }
@@ -99,10 +116,13 @@ static void on_pidfd(struct loop_source *source, uint32_t events)
     (void)events;
     worker_table_notice_ready(table); /* it may have been READY, and we not have looked yet */
     loop_remove(table->loop, source);
+    if (is_program(table, table->plan->scoreboard->slots[slot].worker.phase))
+        stray_end_group(entry->child.pid, SIGTERM);
     if (child_reap(&entry->child, &end) != 1) {
         loop_add(table->loop, source, EPOLLIN);
         return;
     }
+    error_pipe_close(&entry->errors);
     struct worker_entry ended = *entry;
     table->ended(table, slot, &ended, &end);
     settle_counters(table, slot);
@@ -119,29 +139,56 @@ static int free_slot(const struct worker_table *table, uint32_t *slot)
     return -1;
 }
 
-int worker_table_fork(struct worker_table *table)
+static int watch(struct worker_table *table, struct worker_entry *entry, pid_t pid)
 {
-    uint32_t slot;
-    if (free_slot(table, &slot) < 0)
-        return -1;
-    struct worker_entry *entry = &table->entries[slot];
-    struct scoreboard_keeper *keeper = &table->plan->scoreboard->slots[slot].keeper;
-    pid_t pid = fork();
-    if (pid == 0)
-        worker_run(table->plan, slot);
-    if (pid < 0)
-        return -1;
     if (child_adopt(&entry->child, pid) < 0)
         return -1;
     entry->source = (struct loop_source){entry->child.pidfd, on_pidfd, table};
-    if (loop_add(table->loop, &entry->source, EPOLLIN) < 0) {
-        child_discard(&entry->child);
-        return -1;
+    if (loop_add(table->loop, &entry->source, EPOLLIN) == 0)
+        return 0;
+    child_discard(&entry->child);
+    return -1;
+}
+
+static int fork_into(struct worker_table *table, struct worker_entry *entry,
+                     struct worker_birth *birth)
+{
+    if (kind(table) != CONFIG_BUILT_IN) {
+        birth->error_fd = error_pipe_open(&entry->errors, table->loop,
+                                          &table->plan->scoreboard->slots[birth->slot]);
+        if (birth->error_fd < 0)
+            return -1;
     }
+    pid_t pid = fork();
+    if (pid == 0)
+        worker_run(table->plan, birth);
+    fds_close(&birth->error_fd);
+    entry->errors.pid = pid;
+    return pid < 0 ? -1 : watch(table, entry, pid);
+}
+
+static void show_birth(struct worker_table *table, struct worker_entry *entry, uint32_t slot)
+{
+    struct scoreboard_keeper *keeper = &table->plan->scoreboard->slots[slot].keeper;
     entry->born_ms = clock_now_ms();
-    SCOREBOARD_STORE(keeper->pid, pid);
+    SCOREBOARD_STORE(keeper->pid, entry->child.pid);
     SCOREBOARD_STORE(keeper->born_ms, entry->born_ms);
     set_state(table, slot, SCOREBOARD_STARTING);
+}
+
+int worker_table_fork(struct worker_table *table)
+{
+    struct worker_birth birth = {.error_fd = -1, .control_fd = -1};
+    if (free_slot(table, &birth.slot) < 0)
+        return -1;
+    struct worker_entry *entry = &table->entries[birth.slot];
+    if (fork_into(table, entry, &birth) < 0) {
+        int saved = errno;
+        error_pipe_close(&entry->errors);
+        errno = saved;
+        return -1;
+    }
+    show_birth(table, entry, birth.slot);
     return 0;
 }
 
@@ -154,9 +201,10 @@ static int64_t drain_those(struct worker_table *table, int64_t count, bool busy_
         if ((entry->state != SCOREBOARD_READY && entry->state != SCOREBOARD_STARTING) ||
             (scoreboard_is_busy(worker->phase) && !busy_too))
             continue;
-        child_signal(&entry->child, WORKER_DRAIN);
         entry->notice.leave_by_ms = leave_by_ms;
-        set_state(table, slot, SCOREBOARD_DRAINING);
+        set_state(table, slot, SCOREBOARD_DRAINING); /* first: a program that is being started warm
+                                                        may miss the signal, and looks here */
+        child_signal(&entry->child, table->drain_signal);
         count--;
     }
     return count;
@@ -175,25 +223,54 @@ void worker_table_signal_all(struct worker_table *table, int signal)
         child_signal(&table->entries[slot].child, signal);
 }
 
+/* A program leads a group. One that is about to be one does not yet, hence both. */
+static void kill_worker(struct worker_table *table, struct worker_entry *entry)
+{
+    entry->killed = true;
+    if (kind(table) != CONFIG_BUILT_IN && entry->child.pidfd >= 0)
+        stray_end_group(entry->child.pid, SIGKILL);
+    child_signal(&entry->child, SIGKILL);
+}
+
 void worker_table_kill_all(struct worker_table *table)
 {
     for (uint32_t slot = 0; slot < table->slots; slot++)
-        table->entries[slot].killed = true;
-    worker_table_signal_all(table, SIGKILL);
+        kill_worker(table, &table->entries[slot]);
 }
 
-static void carry_out(struct worker_entry *entry, const struct scoreboard_view *view,
-                      struct deadline_verdict verdict)
+static const char *overdue(const struct scoreboard_view *view)
 {
-    if (verdict.action == DEADLINE_CUT) {
+    if (view->phase == SCOREBOARD_UNBORN)
+        return "become ready";
+    return scoreboard_is_busy(view->phase) ? "end its connection" : "leave";
+}
+
+static void carry_out(struct worker_table *table, struct worker_entry *entry,
+                      const struct scoreboard_view *view, struct deadline_verdict verdict)
+{
+    if (verdict.action == DEADLINE_CUT && is_program(table, view->phase)) {
+        stray_end_group(entry->child.pid, SIGTERM);
+    } else if (verdict.action == DEADLINE_CUT) {
         child_signal_value(&entry->child, WORKER_CUT,
                            worker_cut_value(view->sequence, verdict.reason));
     } else if (verdict.action == DEADLINE_KILL && !entry->killed) {
         log_warning("worker %d did not %s in time, killing it", (int)entry->child.pid,
-                    view->phase == SCOREBOARD_UNBORN ? "become ready" : "end its connection");
-        entry->killed = true;
-        child_signal(&entry->child, SIGKILL);
+                    overdue(view));
+        kill_worker(table, entry);
     }
+}
+
+/* Nobody writes down when bytes move on a program's connection; it is asked when it matters. What
+ * cannot be found out counts as moving. */
+static void refresh(struct worker_table *table, uint32_t slot, struct scoreboard_view *view,
+                    const struct deadline_limits *limits, int64_t now_ms)
+{
+    if (view->phase != SCOREBOARD_PROGRAM || limits->idle_ms == 0 ||
+        view->moved_ms + limits->idle_ms > now_ms)
+        return;
+    int64_t idle = program_socket_idle_ms(&table->entries[slot].child);
+    view->moved_ms = now_ms - (idle < 0 ? 0 : idle);
+    SCOREBOARD_STORE(table->plan->scoreboard->slots[slot].worker.moved_ms, view->moved_ms);
 }
 
 int64_t worker_table_check(struct worker_table *table, const struct deadline_limits *limits,
@@ -208,8 +285,9 @@ int64_t worker_table_check(struct worker_table *table, const struct deadline_lim
         scoreboard_read(&table->plan->scoreboard->slots[slot], &view);
         view.state = entry->state;
         view.born_ms = entry->born_ms;
+        refresh(table, slot, &view, limits, now_ms);
         struct deadline_verdict verdict = deadline_judge(&view, limits, &entry->notice, now_ms);
-        carry_out(entry, &view, verdict);
+        carry_out(table, entry, &view, verdict);
         if (verdict.next_ms < next)
             next = verdict.next_ms;
     }

@@ -12,20 +12,23 @@
 #include "lib/child.h"
 #include "lib/loop.h"
 #include "supervisor/pool/deadline.h"
+#include "supervisor/pool/error_pipe.h"
 
 struct worker_entry {
     struct child child;
     struct loop_source source;   /* its pidfd */
     enum scoreboard_state state; /* set by set_state() in worker_table.c only */
     bool killed;                 /* we sent SIGKILL */
-    int64_t born_ms;
+    int64_t born_ms, ready_ms;
     struct deadline_notice notice;
+    struct error_pipe errors; /* of a program */
 };
 
 struct worker_table {
     struct loop *loop;
     const struct worker_plan *plan;
     uint32_t slots;
+    int drain_signal; /* what tells a worker to leave */
     struct worker_entry *entries;
     int64_t starting, ready, draining; /* entries in each state */
     /* Called when workers became READY. */

@@ -433,8 +433,9 @@ def scenario_descriptors_are_exactly_those_expected(t):
         busy = d.worker_of(client)["pid"]
         (idle,) = d.worker_pids() - {busy}
         pool, supervisor = d.pool_pid(), d.pid
-        # 0 1 2, the gate, the pool's eventfd, the mailbox of the log, the listener
-        own = [null, null, log, "pipe", "anon_inode:[eventfd]", "socket", "socket"]
+        # 0 1 2, the gate, the pool's eventfd, two that only programs need, the listener, the
+        # mailbox of the log, one more for programs
+        own = [null, null, log, "pipe", "anon_inode:[eventfd]", null, null, "socket", "socket", null]
         equal(kinds(idle), own, "an idle worker")
         equal(kinds(busy), own + ["socket"], "a busy worker")
         equal(sorted(kinds(pool)), sorted(own + [

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * program - see program.h.
+ *
+ * What the program gets is told in one place each: descriptors in place_descriptors(), environment
+ * in program_environment.c, everything else of a process in program_birth() and program_limit().
+ */
+#include "server/program.h"
+
+#include "lib/clock.h"
+#include "lib/fds.h"
+#include "lib/log.h"
+#include "lib/memory.h"
+#include "lib/signals.h"
+#include "server/program_trial.h"
+#include "server/slot.h"
+#include "server/ucspi.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct program program;
+
+static struct ucspi connection; /* the environment points into it */
+
+/* What differs from the pool. A worker's priority cannot be raised here any more: the pool was
+ * started with one below 0. */
+int program_birth(struct error *error)
+{
+    const struct config_program *config = program.config;
+    if (setsid() < 0 && errno != EPERM) /* EPERM: it leads one */
+        return error_set_errno(error, EXIT_CODE_OS, "setsid");
+    if (config->nice > 0 && setpriority(PRIO_PROCESS, 0, (int)config->nice) < 0)
+        return error_set_errno(error, EXIT_CODE_CONFIG, "nice = %d", (int)config->nice);
+    if (strcmp(config->directory, ".") != 0 && chdir(config->directory) < 0)
+        return error_set_errno(error, EXIT_CODE_CONFIG, "directory %s", config->directory);
+    umask((mode_t)config->umask);
+    /* It may have gone since the pool tried it: better not READY than a client turned away. */
+    if (access(program.file.path, X_OK) < 0)
+        return error_set_errno(error, EXIT_CODE_CONFIG, "command %s", program.file.path);
+    return 0;
+}
+
+static int limit(int resource, const char *name, int64_t value, struct error *error)
+{
+    rlim_t most = value == CONFIG_UNLIMITED ? RLIM_INFINITY : (rlim_t)value;
+    if (value == CONFIG_NOT_SET || setrlimit(resource, &(struct rlimit){most, most}) == 0)
+        return 0;
+    return error_set_errno(error, EXIT_CODE_CONFIG, "limits.%s = %lld", name, (long long)value);
+}
+
+int program_limit(struct error *error)
+{
+    fds_restore_limit();
+#define SIZE(name, ...)                                                                            \
+    if (limit(LIMIT_##name, #name, program.config->limits.name, error) < 0)                        \
+        return -1;
+#define LIMIT_nofile RLIMIT_NOFILE
+#define LIMIT_as     RLIMIT_AS
+#define LIMIT_cpu    RLIMIT_CPU
+#define LIMIT_core   RLIMIT_CORE
+#define LIMIT_nproc  RLIMIT_NPROC
+#define LIMIT_fsize  RLIMIT_FSIZE
+    CONFIG_LIMIT_KEYS
+#undef SIZE
+    return 0;
+}
+
+/* The signals that a worker handles or ignores. Those whose default is to be ignored are dropped by
+ * this where they are pending: what the pool had to say to a worker is nothing to a program. */
+static void reset_signals(void)
+{
+    static const int ours[] = {WORKER_DRAIN, WORKER_CUT, WORKER_REOPEN, SIGTERM,
+                               SIGALRM,      SIGTTOU,    SIGPIPE,       SIGXFSZ};
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+        signal(ours[i], SIG_DFL);
+}
+
+int program_execute(struct error *error)
+{
+    char reason[PROGRAM_FILE_REASON_MAX];
+    reset_signals();
+    signals_unblock_all();
+    execve(program.file.path, program.config->command.words, program.environment.variables);
+    return error_set(error, EXIT_CODE_CONFIG, "cannot execute %s: %s", program.file.path,
+                     program_file_reason(&program.file, errno, reason));
+}
+
+static int execute_on_trial(struct error *error)
+{
+    if (program_birth(error) < 0 || program_limit(error) < 0)
+        return -1;
+    return program_execute(error);
+}
+
+int program_prepare(const struct worker_plan *plan, struct error *error)
+{
+    const struct config_program *config = &plan->service->program;
+    program.plan = plan;
+    program.config = config;
+    program_environment_init(&program.environment, &config->environment);
+    const char *search = program_environment_get(&program.environment, "PATH");
+    if (program_file_find(&program.file, config->command.words[0], config->directory, search,
+                          error) < 0)
+        return -1;
+    return program_trial(execute_on_trial, error);
+}
+
+void program_place_errors(int client)
+{
+    switch ((enum config_stderr)program.config->stderr) {
+    case CONFIG_STDERR_LOG:
+        dup2(program.plan->error_fd, STDERR_FILENO);
+        break;
+    case CONFIG_STDERR_SOCKET:
+        dup2(client, STDERR_FILENO);
+        break;
+    case CONFIG_STDERR_NULL:
+        dup2(program.plan->dead_fd, STDERR_FILENO);
+        break;
+    }
+}
+
+/* 0 and 1 are the client; everything else is closed by execve. Returns where the log can still be
+ * reached, close-on-exec. */
+static int place_descriptors(int fd)
+{
+    int log = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, program.plan->keep_below);
+    program_place_errors(fd);
+    dup2(fd, STDIN_FILENO);
+    dup2(fd, STDOUT_FILENO);
+    return log;
+}
+
+void program_become(int fd, const union socket_address *peer, struct scoreboard_worker *slot)
+{
+    struct error error;
+    slot_begin(slot, peer);
+    SCOREBOARD_STORE(slot->started_us, clock_now_us());
+    ucspi_describe(&connection, fd, peer);
+    for (int i = 0; i < connection.count; i++)
+        program_environment_put(&program.environment, connection.text[i]);
+    signals_block_all();
+    slot_set_phase(slot, SCOREBOARD_PROGRAM); /* from here on the pool looks after it */
+    prctl(PR_SET_PDEATHSIG, 0);
+    int log = place_descriptors(fd);
+    if (program_limit(&error) == 0)
+        program_execute(&error);
+    slot_set_phase(slot, SCOREBOARD_BUSY);
+    dup2(log, STDERR_FILENO);
+    log_error("%s", error.text);
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * program_warm - see program_warm.h.
+ */
+#include "server/program_warm.h"
+
+#include "include/warm.h"
+#include "lib/log.h"
+#include "lib/memory.h"
+#include "lib/signals.h"
+#include "server/program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static bool wanted;
+
+void program_warm_decide(void)
+{
+    const char *obstacle = program.plan->library_fd < 0 ? "preforkd-preload.so is missing"
+                                                        : program.file.unpreloadable;
+    wanted = program.config->warm != WARM_OFF && !obstacle;
+    if (program.config->warm != WARM_OFF && obstacle)
+        log_warning("%s is started cold, when its client is there: %s", program.file.path,
+                    obstacle);
+}
+
+bool program_warm_wanted(void)
+{
+    return wanted;
+}
+
+/* What the library needs stays out of the program's way: programs take the lowest numbers, and
+ * shells the highest below 256. With limits.nofile it moves down as far as it must. */
+#define NUMBERS_END 512
+
+static int first_number(void)
+{
+    struct rlimit limit;
+    int end = NUMBERS_END;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < NUMBERS_END)
+        end = (int)limit.rlim_cur;
+    return end - program.plan->listener_count - 8; /* those below, and some air */
+}
+
+/* Open in the program, at the next number from *NEXT on. */
+static int keep(int fd, int *next)
+{
+    int kept = fcntl(fd, F_DUPFD, *next);
+    *next = kept + 1;
+    return kept;
+}
+
+static int family(void)
+{
+    union socket_address local;
+    socklen_t length = sizeof local;
+    return getsockname(program.plan->listeners[0], &local.any, &length) < 0 ? AF_UNIX
+                                                                            : local.any.sa_family;
+}
+
+/* 0 and 1 until the client comes: a socket as it will be one, so that fstat(2) tells the same. */
+static int place_placeholder(struct error *error)
+{
+    int fd = socket(family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return error_set_errno(error, EXIT_CODE_OS, "cannot make a socket");
+    program_place_errors(fd);
+    dup2(fd, STDIN_FILENO);
+    dup2(fd, STDOUT_FILENO);
+    return 0;
+}
+
+static void fill_plan(struct warm_plan *warm, uint32_t slot, int control_fd)
+{
+    const struct worker_plan *plan = program.plan;
+    int next = first_number();
+    *warm = (struct warm_plan){.mode = (enum warm_mode)program.config->warm,
+                               .slot = slot,
+                               .slots = config_scoreboard_slots(plan->service),
+                               .pool_pid = plan->pool_pid,
+                               .gate_open = plan->gate_open,
+                               .control_fd = -1,
+                               .listener_first = next,
+                               .listener_count = plan->listener_count};
+    for (int i = 0; i < plan->listener_count; i++)
+        keep(plan->listeners[i], &next);
+    warm->scoreboard_fd = keep(plan->scoreboard_fd, &next);
+    warm->notify_fd = keep(plan->notify_fd, &next);
+    warm->gate_fd = keep(plan->gate_fd, &next);
+    warm->library_fd = keep(plan->library_fd, &next);
+    if (control_fd >= 0)
+        warm->control_fd = keep(control_fd, &next);
+}
+
+/* What the configuration wants preloaded comes behind us. */
+static void put_variables(const struct warm_plan *warm)
+{
+    char text[WARM_TEXT_MAX];
+    const char *theirs = program_environment_get(&program.environment, "LD_PRELOAD");
+    program_environment_put(&program.environment,
+                            memory_printf("%s=%s", WARM_VARIABLE, warm_print(warm, text)));
+    program_environment_put(&program.environment,
+                            memory_printf("LD_PRELOAD=/proc/self/fd/%d%s%s", warm->library_fd,
+                                          theirs ? ":" : "", theirs ? theirs : ""));
+}
+
+void program_warm_start(uint32_t slot, int control_fd)
+{
+    struct warm_plan warm;
+    struct error error;
+    int log = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, program.plan->keep_below);
+    signals_block_all();
+    if (program_limit(&error) == 0 && place_placeholder(&error) == 0) {
+        fill_plan(&warm, slot, control_fd);
+        put_variables(&warm);
+        program_execute(&error);
+    }
+    dup2(log, STDERR_FILENO);
+    log_error("%s", error.text);
+}

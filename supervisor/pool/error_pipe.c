@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * error_pipe - see error_pipe.h.
+ */
+#include "supervisor/pool/error_pipe.h"
+
+#include "lib/clock.h"
+#include "lib/fds.h"
+#include "lib/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PIECE            8192 /* taken in one turn */
+#define LAST_PIECES      16   /* taken at the end: what a pipe holds */
+#define LINE_MAX_BYTES   2048 /* a longer one is cut in two */
+#define LINES_BURST      4096
+#define LINES_PER_SECOND 500
+
+static void begin(struct log_line *line, const struct error_pipe *p, enum log_level level,
+                  const char *message)
+{
+    char peer[ADDRESS_TEXT_MAX];
+    log_begin(line, level, message);
+    log_int(line, "worker_pid", p->pid);
+    if (scoreboard_peer(p->shown, peer)[0] != '\0')
+        log_text(line, "peer", peer);
+}
+
+static void report_dropped(struct error_pipe *p)
+{
+    struct log_line line;
+    if (p->dropped == 0)
+        return;
+    begin(&line, p, LOG_LEVEL_WARNING, "stderr: too many lines");
+    log_int(&line, "dropped", p->dropped);
+    log_end(&line);
+    p->dropped = 0;
+}
+
+static void write_line(struct error_pipe *p, const char *text, size_t length)
+{
+    struct log_line line;
+    if (length > 0 && text[length - 1] == '\r')
+        length--;
+    if (length == 0)
+        return;
+    if (rate_take(&p->rate, 1, clock_now_ms()) == 0) {
+        p->dropped++;
+        return;
+    }
+    report_dropped(p);
+    begin(&line, p, LOG_LEVEL_INFO, "stderr");
+    log_bytes(&line, "text", text, length);
+    log_end(&line);
+}
+
+/* Whole lines, and what is too long for one. */
+static void write_lines(struct error_pipe *p)
+{
+    size_t done = 0;
+    while (done < p->line.length) {
+        const char *at = p->line.data + done;
+        size_t left = p->line.length - done;
+        const char *end = memchr(at, '\n', left);
+        if (!end && left < LINE_MAX_BYTES)
+            break;
+        size_t length = end ? (size_t)(end - at) : left;
+        if (length > LINE_MAX_BYTES)
+            length = LINE_MAX_BYTES;
+        write_line(p, at, length);
+        done += length + (end == at + length);
+    }
+    buffer_consume(&p->line, done);
+}
+
+/* False where nothing more is to be had, now or ever. */
+static bool read_piece(struct error_pipe *p)
+{
+    ssize_t got = read(p->source.fd, buffer_reserve(&p->line, PIECE), PIECE);
+    if (got <= 0)
+        return got < 0 && errno == EINTR;
+    p->line.length += (size_t)got;
+    write_lines(p);
+    return true;
+}
+
+static void end(struct error_pipe *p)
+{
+    write_line(p, buffer_text(&p->line), p->line.length);
+    report_dropped(p);
+    loop_remove(p->loop, &p->source);
+    fds_close(&p->source.fd);
+    buffer_release(&p->line);
+}
+
+static void on_readable(struct loop_source *source, uint32_t events)
+{
+    struct error_pipe *p = source->owner;
+    (void)events;
+    if (!read_piece(p) && errno != EAGAIN)
+        end(p);
+}
+
+int error_pipe_open(struct error_pipe *p, struct loop *loop, const struct scoreboard_slot *shown)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return -1;
+    *p = (struct error_pipe){.loop = loop, .shown = shown};
+    p->source = (struct loop_source){ends[0], on_readable, p};
+    rate_init(&p->rate, LINES_BURST, LINES_PER_SECOND, clock_now_ms());
+    if (fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0 && loop_add(loop, &p->source, EPOLLIN) == 0)
+        return ends[1];
+    fds_close(&ends[1]);
+    fds_close(&p->source.fd);
+    return -1;
+}
+
+void error_pipe_close(struct error_pipe *p)
+{
+    if (p->source.fd < 0)
+        return;
+    for (int i = 0; i < LAST_PIECES && read_piece(p); i++)
+        ;
+    end(p);
+}

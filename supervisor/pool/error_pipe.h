@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * error_pipe - what a program writes to its standard error, line by line into the log with the
+ * worker and the client in front.
+ *
+ * The pool never waits for a program and never lets one flood the log: a turn takes a bounded
+ * piece, and lines beyond a rate are dropped, counted and reported.
+ */
+#ifndef POOL_ERROR_PIPE_H
+#define POOL_ERROR_PIPE_H
+
+#include "lib/buffer.h"
+#include "lib/loop.h"
+#include "lib/rate.h"
+#include "lib/scoreboard.h"
+
+struct error_pipe {
+    struct loop *loop;
+    struct loop_source source;           /* the read end; -1: closed */
+    const struct scoreboard_slot *shown; /* whose client is told */
+    int pid;                             /* of the worker, to be told */
+    struct buffer line;                  /* not ended yet */
+    struct rate rate;                    /* of lines */
+    int64_t dropped;                     /* lines since the last that was written */
+};
+
+#define ERROR_PIPE_NONE ((struct error_pipe){.source = {.fd = -1}})
+
+/* Returns the write end, close-on-exec, the caller's; -1 and errno. PIPE must stay where it is
+ * until error_pipe_close(). */
+int error_pipe_open(struct error_pipe *pipe, struct loop *loop,
+                    const struct scoreboard_slot *shown);
+
+/* Write out what is there, and close. What others still write into it is lost to them (EPIPE). */
+void error_pipe_close(struct error_pipe *pipe);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * worker_end - see worker_end.h.
+ */
+#include "supervisor/pool/worker_end.h"
+
+#include "lib/clock.h"
+#include "lib/dice.h"
+#include "supervisor/pool/obituary.h"
+
+/* A program that accepts by itself and ends sooner than this after it was READY does not serve:
+ * unlike a worker of ours, it cannot be made to end by a client that we would know of. */
+#define LISTEN_PROVED_MS 1000
+
+static bool exited_with(const struct child_end *end, enum worker_exit status)
+{
+    return !end->signalled && end->number == (int)status;
+}
+
+static bool left(const struct worker_end_facts *f)
+{
+    if (f->kind == CONFIG_LISTEN)
+        return f->state == SCOREBOARD_DRAINING; /* how it ends is its own affair */
+    return (f->phase == SCOREBOARD_LEAVING && exited_with(&f->end, WORKER_EXIT_LEFT)) ||
+           (f->told && (f->stopping || f->state == SCOREBOARD_DRAINING));
+}
+
+enum worker_end_kind worker_end_judge(const struct worker_end_facts *f)
+{
+    if (f->phase == SCOREBOARD_PROGRAM)
+        return f->end.signalled && !f->told ? WORKER_END_KIND_CRASHED : WORKER_END_KIND_SERVED;
+    if (left(f))
+        return WORKER_END_KIND_LEFT;
+    if (f->state == SCOREBOARD_DRAINING || f->stopping)
+        return WORKER_END_KIND_CRASHED;
+    if (f->state == SCOREBOARD_STARTING || exited_with(&f->end, WORKER_EXIT_SOCKET) ||
+        (f->kind == CONFIG_EXEC && exited_with(&f->end, WORKER_EXIT_EXEC)) ||
+        (f->kind == CONFIG_LISTEN && f->ready_ms < LISTEN_PROVED_MS))
+        return WORKER_END_KIND_FAILED;
+    return WORKER_END_KIND_CRASHED;
+}
+
+/* Why it failed, for status and log. */
+static void describe_failure(struct pool *pool, const struct worker_end_facts *f)
+{
+    char cause[OBITUARY_CAUSE_MAX];
+    if (exited_with(&f->end, WORKER_EXIT_SOCKET))
+        snprintf(pool->trouble, sizeof pool->trouble, "the listening socket is unusable");
+    else if (f->kind == CONFIG_EXEC && exited_with(&f->end, WORKER_EXIT_EXEC))
+        snprintf(pool->trouble, sizeof pool->trouble,
+                 "the program could not be executed; the log says why");
+    else if (f->state == SCOREBOARD_READY)
+        snprintf(pool->trouble, sizeof pool->trouble,
+                 "a worker ended by %s as soon as it was ready", obituary_cause(&f->end, cause));
+    else
+        snprintf(pool->trouble, sizeof pool->trouble, "a worker ended by %s before it was ready",
+                 obituary_cause(&f->end, cause));
+}
+
+/* The words for the obituary. */
+static const char *go_on(struct pool *pool, const struct worker_end_facts *f,
+                         enum worker_end_kind kind, char text[static 96])
+{
+    if (pool->policy.stopping)
+        return "none, the pool is stopping";
+    if (f->state == SCOREBOARD_DRAINING)
+        return "none, it was leaving";
+    if (kind == WORKER_END_KIND_CRASHED)
+        pool_policy_crashed(&pool->policy);
+    if (kind != WORKER_END_KIND_FAILED)
+        return "replaced at once";
+    int64_t delay = pool_policy_failed(&pool->policy, false, clock_now_ms(), dice_roll());
+    describe_failure(pool, f);
+    snprintf(text, 96, "%s: next try in %lld ms",
+             f->state == SCOREBOARD_READY ? "cannot serve" : "died before it was ready",
+             (long long)delay);
+    return text;
+}
+
+/* The one line per connection that a worker of ours writes itself; said in the same words. */
+static void log_connection(struct pool *pool, const struct obituary *o,
+                           const struct worker_entry *ended, enum worker_end_kind kind)
+{
+    struct log_line line;
+    const struct scoreboard_worker *shown = &pool->plan.scoreboard->slots[o->slot].worker;
+    enum worker_end reason = ended->notice.given ? ended->notice.reason : WORKER_END_PROGRAM;
+    bool crashed = kind == WORKER_END_KIND_CRASHED;
+    if (!pool->service->access_log && reason == WORKER_END_PROGRAM && !crashed)
+        return;
+    log_begin(&line, crashed ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "connection");
+    log_text(&line, "peer", o->peer);
+    log_int(&line, "worker_pid", o->pid);
+    log_seconds(&line, "duration_s", clock_now_us() - SCOREBOARD_LOAD(shown->started_us));
+    log_text(&line, "end", worker_end_names[reason]);
+    child_log_end(&line, &o->end);
+    log_seconds(&line, "user_s", o->end.user_us);
+    log_seconds(&line, "system_s", o->end.system_us);
+    log_int(&line, "max_rss_kib", o->end.max_rss_kib);
+    log_end(&line);
+}
+
+void worker_end_account(struct worker_table *table, uint32_t slot, const struct worker_entry *ended,
+                        const struct child_end *end)
+{
+    struct pool *pool = table->owner;
+    const struct scoreboard_slot *shown = &pool->plan.scoreboard->slots[slot];
+    char peer[ADDRESS_TEXT_MAX], text[96];
+    int64_t now = clock_now_ms();
+    struct worker_end_facts facts = {.state = ended->state,
+                                     .phase = SCOREBOARD_LOAD(shown->worker.phase),
+                                     .kind = pool->service->kind,
+                                     .end = *end,
+                                     .told = ended->killed || ended->notice.given,
+                                     .stopping = pool->policy.stopping,
+                                     .ready_ms = now - ended->ready_ms};
+    enum worker_end_kind kind = worker_end_judge(&facts);
+    struct obituary obituary = {
+        .slot = slot,
+        .pid = (int)ended->child.pid,
+        .age_ms = now - ended->born_ms,
+        .connections = shown->worker.connections,
+        .peer = scoreboard_peer(shown, peer),
+        .end = *end,
+        .expected = kind == WORKER_END_KIND_LEFT,
+    };
+    if (kind == WORKER_END_KIND_CRASHED || kind == WORKER_END_KIND_FAILED)
+        SCOREBOARD_ADD(pool->plan.scoreboard->header.crashes, 1);
+    obituary.next = go_on(pool, &facts, kind, text);
+    if (facts.phase == SCOREBOARD_PROGRAM)
+        log_connection(pool, &obituary, ended, kind);
+    else
+        obituary_write(&obituary);
+}
