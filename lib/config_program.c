@@ -32,10 +32,13 @@ static void check_directory(struct config_reader *reader, const config_setting_t
 
 static const char *const PROTOCOL_NAMES[] = {"systemd", "server_starter", "einhorn", NULL};
 
-static void check_protocols(struct config_reader *reader, const config_setting_t *group)
+static void check_protocols(struct config_reader *reader, const config_setting_t *group,
+                            const struct config_program *program)
 {
     const config_setting_t *list = config_setting_get_member(group, "protocols");
     const config_setting_t *element;
+    if (program->protocols.count == 0)
+        return;
     for (unsigned i = 0; list && (element = config_setting_get_elem(list, i)); i++) {
         const char *name = config_setting_get_string(element);
         const char *const *known = PROTOCOL_NAMES;
@@ -64,7 +67,7 @@ void config_check_program(struct config_reader *reader, const config_setting_t *
         config_complain(reader, config_place(group, "warm_fork"),
                         "warm_fork needs warm = \"start\" or \"io\"");
     if (service->kind == CONFIG_LISTEN) {
-        check_protocols(reader, group);
+        check_protocols(reader, group, program);
         if (program->stderr == CONFIG_STDERR_SOCKET)
             config_complain(reader, config_place(group, "stderr"),
                             "stderr = \"socket\" is for type \"exec\": here is no client");

@@ -119,17 +119,15 @@ static int check_combination(const struct options *o, int argc, char **argv, str
 
 int options_parse(struct options *options, int argc, char **argv, struct error *error)
 {
-    int option;
-    const char *value = NULL; /* of the last option: "--" may be one */
+    int option, taken = 1; /* words that are options and their values: "--" may be one */
     *options = (struct options){0};
     opterr = 0;
     while ((option = getopt_long(argc, argv, "+:c:tdh", LONG, NULL)) != -1) {
         if (take(options, option, argv, error) < 0)
             return -1;
-        value = optarg;
+        taken = optind;
     }
-    const char *last = argv[optind - 1];
-    options->dashes = optind > 1 && last != value && strcmp(last, "--") == 0;
+    options->dashes = optind > taken && strcmp(argv[optind - 1], "--") == 0;
     if (options->dashes && optind < argc)
         options->command = &argv[optind];
     if (check_combination(options, argc, argv, error) < 0)

@@ -35,7 +35,7 @@ def scenario_four_programs_answer_help_and_version(t):
     equal(t.run("preforkd-pool").returncode, EXIT_USAGE, "the pool is not started by hand")
     for arguments in (["rest"], ["-c"], ["--listen", "tcp://127.0.0.1:0"], ["--workers", "2"],
                       ["--listen", "tcp://127.0.0.1:0", "--handler", "echo", "--workers", "0"],
-                      ["--listen", "tcp://127.0.0.1:0", "--", "/bin/cat"]):
+                      ["--listen", "tcp://127.0.0.1:0", "--"], ["--", "/bin/cat"]):
         done = t.run("preforkd", *arguments)
         equal(done.returncode, EXIT_USAGE, f"preforkd {arguments}")
         equal(len(done.stderr.splitlines()), 1, f"one line for preforkd {arguments}")

@@ -11,6 +11,8 @@
 /* cmocka wants the three above first. */
 #include <cmocka.h>
 
+#include "lib/quantity.h"
+
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -57,6 +59,19 @@ static void expect_round_trip(const char *text)
     buffer_release(&second);
 }
 
+/* Every key of a program. */
+#define PROGRAM(type, keys)                                                                        \
+    "services = { p = { listen = \"unix:@p\"; handler = { type = \"" type "\"; " keys "}; }; };"
+#define ALL_OF_EXEC                                                                                \
+    "command = [ \"bin/a\\\"b\\\\c\", \"\", \"\\x01\\n\xC3\xA4\xFF\" ]; directory = \"/a b\";\n"   \
+    "environment = { A = \"x=\\\"y\"; B = 7; }; user = \"u\"; group = \"g\"; umask = \"077\";\n"   \
+    "nice = -20; stderr = \"socket\"; warm = \"io\"; warm_fork = true; warm_fork_max_age = 0;\n"   \
+    "limits = { nofile = \"1K\"; as = \"unlimited\"; cpu = 61; core = 0;\n"                        \
+    "nproc = 1000L; fsize = 1152921504606846975L; };\n"
+#define ALL_OF_LISTEN                                                                              \
+    "command = [ \"cat\" ]; protocols = [ \"einhorn\", \"systemd\" ]; ready_after = 0;\n"          \
+    "stop_signal = \"WINCH\"; watchdog = \"90s\"; nice = 19; stderr = \"null\";\n"
+
 #define ALL_SET                                                                                    \
     "control = \"/run/a \\\"quoted\\\\name\";\n"                                                   \
     "pid_file = \"/run/pid\";\n"                                                                   \
@@ -81,6 +96,119 @@ static void what_is_printed_reads_back(void **state)
     expect_round_trip(ALL_SET);
     expect_round_trip("services = { a-b_c = { listen = \"unix:@\xC3\xA4\\x01\\n\"; handler = "
                       "\"hello\"; }; };");
+}
+
+/* Of what a file must not be read for: a user is looked up by config_load(). */
+static void expect_snapshot_round_trip(const char *text)
+{
+    struct buffer first = {0}, second = {0};
+    struct config *given = config_load_snapshot(text, &errors);
+    if (!given)
+        fail_msg("%s\n%s", text, buffer_text(&errors));
+    config_print(given, &first);
+    struct config *again = config_load_snapshot(buffer_text(&first), &errors);
+    if (!again)
+        fail_msg("%s\n%s", buffer_text(&first), buffer_text(&errors));
+    config_print(again, &second);
+    assert_string_equal(buffer_text(&second), buffer_text(&first));
+    config_release(given);
+    config_release(again);
+    buffer_release(&first);
+    buffer_release(&second);
+}
+
+static void programs_read_back(void **state)
+{
+    (void)state;
+    expect_round_trip(PROGRAM("exec", "command = [ \"/bin/cat\" ]; "));
+    expect_round_trip(PROGRAM("listen", "command = [ \"/bin/cat\" ]; "));
+    expect_snapshot_round_trip(PROGRAM("exec", ALL_OF_EXEC));
+    expect_snapshot_round_trip(PROGRAM("listen", ALL_OF_LISTEN));
+}
+
+static void every_value_of_a_program_survives(void **state)
+{
+    struct buffer text = {0};
+    (void)state;
+    struct config *given = config_load_snapshot(PROGRAM("exec", ALL_OF_EXEC), &errors);
+    assert_non_null(given);
+    config_print_snapshot(given, &given->services[0], &text);
+    config_release(given);
+    struct config *config = config_load_snapshot(buffer_text(&text), &errors);
+    if (!config)
+        fail_msg("%s%s", buffer_text(&text), buffer_text(&errors));
+    const struct config_program *p = &config->services[0].program;
+    assert_int_equal(config->services[0].kind, CONFIG_EXEC);
+    assert_int_equal(p->command.count, 3);
+    assert_string_equal(p->command.words[0], "bin/a\"b\\c");
+    assert_string_equal(p->command.words[1], "");
+    assert_string_equal(p->command.words[2], "\x01\n\xC3\xA4\xFF");
+    assert_string_equal(p->directory, "/a b");
+    assert_int_equal(p->environment.count, 2);
+    assert_string_equal(p->environment.words[0], "A=x=\"y");
+    assert_string_equal(p->environment.words[1], "B=7");
+    assert_string_equal(p->user, "u");
+    assert_string_equal(p->group, "g");
+    assert_int_equal(p->umask, 0077);
+    assert_int_equal(p->nice, -20);
+    assert_int_equal(p->stderr, CONFIG_STDERR_SOCKET);
+    assert_int_equal(p->warm, WARM_IO);
+    assert_true(p->warm_fork);
+    assert_int_equal(p->warm_fork_max_age, 0);
+    assert_int_equal(p->limits.nofile, 1024);
+    assert_true(p->limits.as == CONFIG_UNLIMITED);
+    assert_int_equal(p->limits.cpu, 61);
+    assert_int_equal(p->limits.core, 0);
+    assert_int_equal(p->limits.nproc, 1000);
+    assert_true(p->limits.fsize == (INT64_C(1) << 60) - 1);
+    config_release(config);
+    buffer_release(&text);
+}
+
+static uint64_t dice = 4711;
+static unsigned throw_dice(unsigned sides)
+{
+    dice = dice * 6364136223846793005U + 1442695040888963407U;
+    return (unsigned)(dice >> 33) % sides;
+}
+
+/* Up to 4 KiB of any bytes but NUL, half of them ones that mean something to somebody. */
+static const char *any_word(void)
+{
+    static const char odd[] = "\"\\\n\r\t\f\a\x1b\x7f\x01 ;={}[](),@#/*'%$\x80\xC3\xFF";
+    static char word[4097];
+    size_t length = throw_dice(4) == 0 ? throw_dice(sizeof word) : throw_dice(12);
+    for (size_t i = 0; i < length; i++)
+        word[i] = throw_dice(2) ? odd[throw_dice(sizeof odd - 1)] : (char)(1 + throw_dice(255));
+    word[length] = '\0';
+    return word;
+}
+
+static void any_word_survives(void **state)
+{
+    char *words[5] = {0};
+    (void)state;
+    for (int round = 0; round < 300; round++) {
+        words[0] = strdup("program");
+        for (int i = 1; i < 4; i++)
+            words[i] = strdup(any_word());
+        struct buffer text = {0};
+        struct config *given = config_load_command_line("unix:@x", NULL, words, 0, NULL, &errors);
+        if (!given)
+            fail_msg("%s", buffer_text(&errors));
+        config_print_snapshot(given, &given->services[0], &text);
+        struct config *read = config_load_snapshot(buffer_text(&text), &errors);
+        if (!read)
+            fail_msg("%s%s", buffer_text(&text), buffer_text(&errors));
+        assert_int_equal(read->services[0].program.command.count, 4);
+        for (int i = 0; i < 4; i++) {
+            assert_string_equal(read->services[0].program.command.words[i], words[i]);
+            free(words[i]);
+        }
+        config_release(given);
+        config_release(read);
+        buffer_release(&text);
+    }
 }
 
 /* Defaults are printed like what was given: together they must still be allowed. */
@@ -250,6 +378,140 @@ static void fingerprint_notices_all_that_matters(void **state)
                  "encoding = \"big5\"; }; }; };"));
 }
 
+/* A setting of KEY that is not its default. */
+static void print_other_value(struct buffer *out, const struct config_key *key)
+{
+    char text[QUANTITY_TEXT_MAX];
+    int last = 0;
+    buffer_printf(out, "%s = ", key->name);
+    switch (key->kind) {
+    case CONFIG_COUNT:
+        buffer_printf(out, "%d", (int)(key->fallback < key->high ? key->fallback + 1 : key->low));
+        break;
+    case CONFIG_DURATION:
+        buffer_printf(out, "\"%s\"", quantity_print_duration(key->fallback + 1, text));
+        break;
+    case CONFIG_BOOLEAN:
+        buffer_printf(out, "%s", key->fallback ? "false" : "true");
+        break;
+    case CONFIG_CHOICE:
+        while (key->choices[last + 1])
+            last++;
+        buffer_printf(out, "\"%s\"", key->choices[last]);
+        break;
+    case CONFIG_MODE:
+        buffer_printf(out, "\"%04o\"", (unsigned)key->fallback ^ 0100);
+        break;
+    case CONFIG_SIZE:
+        buffer_printf(out, "\"%s\"", quantity_print_size(key->low, text));
+        break;
+    case CONFIG_WORD:
+        buffer_printf(out, "\"/other\"");
+        break;
+    case CONFIG_LIST:
+        buffer_printf(out, "[ \"systemd\" ]");
+        break;
+    case CONFIG_VARIABLES:
+        buffer_printf(out, "[ \"A=1\" ]");
+        break;
+    }
+    buffer_printf(out, "; ");
+}
+
+enum table { PROGRAM_KEY, LIMIT_KEY, SERVICE_KEY };
+
+/* A program's service that has KEY of that table in another way than by default. */
+static void print_variation(struct buffer *out, const char *type, const struct config_key *key,
+                            enum table table)
+{
+    bool command = table == PROGRAM_KEY && strcmp(key->name, "command") == 0;
+    bool copies = table == PROGRAM_KEY && strcmp(key->name, "warm_fork") == 0;
+    buffer_printf(out, "services = { p = { listen = \"unix:@p\"; handler = { type = \"%s\"; ",
+                  type);
+    if (!command)
+        buffer_printf(out, "command = [ \"/bin/cat\" ]; ");
+    if (copies)
+        buffer_printf(out, "warm = \"start\"; ");
+    if (table == LIMIT_KEY)
+        buffer_printf(out, "limits = { ");
+    if (table != SERVICE_KEY)
+        print_other_value(out, key);
+    buffer_printf(out, table == LIMIT_KEY ? "}; }; " : "}; ");
+    if (table == SERVICE_KEY)
+        print_other_value(out, key);
+    buffer_printf(out, "}; };");
+}
+
+#define VARIATIONS_MAX 100
+
+/* Nobody but the kernel sees connections of programs that accept by themselves. */
+static bool is_refused(const char *type, const char *name)
+{
+    return strcmp(type, "listen") == 0 &&
+           (strcmp(name, "idle_timeout") == 0 || strcmp(name, "max_lifetime") == 0 ||
+            strcmp(name, "max_connections_per_worker") == 0);
+}
+
+/* The fingerprint differs from all others, when one key of the service differs. */
+static void check_every_key(const char *type, const struct config_key *program_keys)
+{
+    const struct config_key *const tables[] = {[PROGRAM_KEY] = program_keys,
+                                               [LIMIT_KEY] = config_limit_keys,
+                                               [SERVICE_KEY] = config_service_keys};
+    struct buffer prints[VARIATIONS_MAX], text = {0};
+    size_t count = 0;
+    buffer_printf(&text,
+                  "services = { p = { listen = \"unix:@p\"; handler = { type = \"%s\"; "
+                  "command = [ \"/bin/cat\" ]; }; }; };",
+                  type);
+    prints[count++] = fingerprint(buffer_text(&text));
+    for (int table = PROGRAM_KEY; table <= SERVICE_KEY; table++)
+        for (const struct config_key *key = tables[table]; key->name; key++) {
+            if (table == SERVICE_KEY && is_refused(type, key->name))
+                continue;
+            text.length = 0;
+            print_variation(&text, type, key, (enum table)table);
+            expect_snapshot_round_trip(buffer_text(&text));
+            assert_true(count < VARIATIONS_MAX);
+            prints[count] = fingerprint(buffer_text(&text));
+            for (size_t i = 0; i < count; i++)
+                if (strcmp(buffer_text(&prints[i]), buffer_text(&prints[count])) == 0)
+                    fail_msg("%s makes no difference:\n%s", key->name, buffer_text(&text));
+            count++;
+        }
+    while (count > 0)
+        buffer_release(&prints[--count]);
+    buffer_release(&text);
+}
+
+static void fingerprint_notices_every_key_of_a_program(void **state)
+{
+    (void)state;
+    check_every_key("exec", config_exec_keys);
+    check_every_key("listen", config_listen_keys);
+}
+
+static void fingerprint_of_a_program_ignores_the_way_it_is_written(void **state)
+{
+#define SAME(a, b)  assert_true(same_fingerprint(PROGRAM("exec", CAT a), PROGRAM("exec", CAT b)))
+#define OTHER(a, b) assert_false(same_fingerprint(PROGRAM("exec", CAT a), PROGRAM("exec", CAT b)))
+#define CAT         "command = [ \"/bin/cat\", \"-u\" ]; "
+    (void)state;
+    SAME("", "directory = \"/\"; umask = \"022\"; environment = { }; limits = { };");
+    SAME("environment = { A = 7; B = \"x\"; };", "environment = ( \"A=7\", \"B=x\" );");
+    SAME("limits = { as = \"1G\"; };", "limits = { as = 1073741824; };");
+    OTHER("environment = [ \"A=1\", \"B=2\" ];", "environment = [ \"A=1, B=2\" ];");
+    OTHER("limits = { core = 0; };", "");
+    OTHER("limits = { core = \"unlimited\"; };", "");
+    OTHER("user = \"a\"; group = \"b\";", "user = \"b\"; group = \"a\";");
+    OTHER("user = \"a\";", "group = \"a\";");
+    assert_false(same_fingerprint(PROGRAM("exec", CAT), PROGRAM("listen", CAT)));
+    assert_false(same_fingerprint(PROGRAM("exec", CAT),
+                                  PROGRAM("exec", "command = [ \"/bin/cat\", \"-\", \"u\" ]; ")));
+    assert_false(same_fingerprint(PROGRAM("exec", CAT),
+                                  PROGRAM("exec", "command = [ \"/bin/cat\", \"-u\", \"\" ]; ")));
+}
+
 static void fingerprint_has_what_names_resolve_to(void **state)
 {
     struct config *config =
@@ -266,6 +528,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(what_is_printed_reads_back, release),
+        cmocka_unit_test_teardown(programs_read_back, release),
+        cmocka_unit_test_teardown(every_value_of_a_program_survives, release),
+        cmocka_unit_test_teardown(any_word_survives, release),
         cmocka_unit_test_teardown(what_overrules_a_default_reads_back, release),
         cmocka_unit_test_teardown(shipped_configuration_reads_back, release),
         cmocka_unit_test_teardown(every_value_survives, release),
@@ -274,6 +539,8 @@ int main(void)
         cmocka_unit_test_teardown(snapshot_holds_log_and_service, release),
         cmocka_unit_test_teardown(fingerprint_ignores_the_way_it_is_written, release),
         cmocka_unit_test_teardown(fingerprint_notices_all_that_matters, release),
+        cmocka_unit_test_teardown(fingerprint_notices_every_key_of_a_program, release),
+        cmocka_unit_test_teardown(fingerprint_of_a_program_ignores_the_way_it_is_written, release),
         cmocka_unit_test_teardown(fingerprint_has_what_names_resolve_to, release),
     };
     return cmocka_run_group_tests_name("config_print", tests, NULL, NULL);

@@ -220,7 +220,9 @@ static void wrong_handlers(void **state)
     expect_errors(WITH("handler = \"eco\";"),
                   "2: unknown handler \"eco\" (did you mean \"echo\"?)");
     expect_errors(WITH("handler = \"ftpd\";"),
-                  "2: unknown handler \"ftpd\"; known: echo, greet, upper, hello");
+                  "2: unknown handler \"ftpd\"; known: echo, greet, upper, hello, exec, listen");
+    expect_errors(WITH("handler = \"plugin\";"),
+                  "2: handler type \"plugin\" is not served by this version");
     expect_errors(WITH("handler = \"\";"), "2: handler is empty");
     expect_errors(WITH("handler = 7;"), "2: handler must be a string, not an integer");
     expect_errors(WITH("handler = { };"), "2: handler has no type; write { type = \"echo\"; }");
@@ -391,6 +393,84 @@ static void command_line_gives_one_service(void **state)
     assert_non_null(config->control);
 }
 
+static const struct config_service *command_line(const char *const *words)
+{
+    release(NULL);
+    config = config_load_command_line("unix:@x", NULL, (char *const *)(uintptr_t)words, 0, NULL,
+                                      &errors);
+    return config ? &config->services[0] : NULL;
+}
+
+#define command_line(...) command_line((const char *const[]){__VA_ARGS__, NULL})
+
+static void command_line_runs_a_program_where_we_are(void **state)
+{
+    const struct config_service *s = command_line("/bin/cat", "-u");
+    (void)state;
+    assert_non_null(s);
+    assert_string_equal(s->name, "cat");
+    assert_string_equal(s->handler, "exec");
+    assert_int_equal(s->kind, CONFIG_EXEC);
+    assert_int_equal(s->program.command.count, 2);
+    assert_string_equal(s->program.command.words[0], "/bin/cat");
+    assert_string_equal(s->program.command.words[1], "-u");
+    assert_string_equal(s->program.directory, ".");
+    assert_int_equal(s->idle_timeout, 0);
+}
+
+static void words_of_the_command_line_arrive_as_they_are(void **state)
+{
+    static const char *const words[] = {
+        "sh",       "",   "a b",  "\"\\", "\n\t\x01\x7f",   "\xC3\xA4",
+        "\xFF\x80", "-c", "true", "; };", "@include \"x\"", "\n@include \"x\"\n"};
+    enum { COUNT = sizeof words / sizeof *words };
+    const struct config_service *s =
+        command_line(words[0], words[1], words[2], words[3], words[4], words[5], words[6], words[7],
+                     words[8], words[9], words[10], words[11]);
+    (void)state;
+    assert_non_null(s);
+    assert_int_equal(s->program.command.count, COUNT);
+    for (size_t i = 0; i < COUNT; i++)
+        assert_string_equal(s->program.command.words[i], words[i]);
+}
+
+static void program_gives_its_service_a_name(void **state)
+{
+    static const char *const names[][2] = {
+        {"cat", "cat"},
+        {"/usr/bin/cat", "cat"},
+        {"git-shell", "git-shell"},
+        {"a_1", "a_1"},
+        {"truely", "truely"},
+        {"/bin/", "service"},
+        {"python3.11", "service"},
+        {"7z", "service"},
+        {"[", "service"},
+        {"/bin/\xC3\xA4", "service"},
+        {"a b", "service"},
+        {"-x", "service"},
+        {"/bin/true", "service"},
+        {"False", "service"},
+        {"TRUE", "service"}, /* libconfig's values */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const struct config_service *s = command_line(names[i][0]);
+        if (!s)
+            fail_msg("%s: %s", names[i][0], buffer_text(&errors));
+        assert_string_equal(s->name, names[i][1]);
+        assert_string_equal(s->program.command.words[0], names[i][0]);
+    }
+}
+
+static void command_line_needs_a_program(void **state)
+{
+    (void)state;
+    assert_null(command_line("", "x"));
+    assert_string_equal(buffer_text(&errors),
+                        "command line: the first word of command, the program, is empty\n");
+}
+
 static void command_line_errors_have_no_line(void **state)
 {
     (void)state;
@@ -419,6 +499,10 @@ int main(void)
         cmocka_unit_test_teardown(include_of_nothing, release),
         cmocka_unit_test_teardown(what_is_no_file_is_not_read, release),
         cmocka_unit_test_teardown(command_line_gives_one_service, release),
+        cmocka_unit_test_teardown(command_line_runs_a_program_where_we_are, release),
+        cmocka_unit_test_teardown(words_of_the_command_line_arrive_as_they_are, release),
+        cmocka_unit_test_teardown(program_gives_its_service_a_name, release),
+        cmocka_unit_test_teardown(command_line_needs_a_program, release),
         cmocka_unit_test_teardown(command_line_errors_have_no_line, release),
     };
     return cmocka_run_group_tests_name("config_read", tests, make_folder, remove_folder);

@@ -128,12 +128,18 @@ static void serving_without_a_file(void **state)
 static void what_belongs_together(void **state)
 {
     (void)state;
-    expect_refused("belong together", "preforkd", "--listen", "unix:@x");
-    expect_refused("belong together", "preforkd", "--handler", "echo");
+    const char *together = "--listen ADDRESS belongs together with --handler NAME or -- PROGRAM";
+    expect_refused(together, "preforkd", "--listen", "unix:@x");
+    expect_refused(together, "preforkd", "--handler", "echo");
+    expect_refused(together, "preforkd", "--", "/bin/cat");
+    expect_refused(together, "preforkd", "-c", "a.conf", "--", "/bin/cat");
+    expect_refused("either --handler NAME or -- PROGRAM", "preforkd", "--listen", "unix:@x",
+                   "--handler", "echo", "--", "/bin/cat");
     expect_refused("go with --listen", "preforkd", "--workers", "4");
     expect_refused("go with --listen", "preforkd", "--control", "/x", "-c", "a.conf");
     expect_refused("not both", "preforkd", "-c", "a.conf", "--listen", "unix:@x", "--handler",
                    "echo");
+    expect_refused("not both", "preforkd", "-c", "a.conf", "--listen", "unix:@x", "--", "cat");
 }
 
 static void workers_are_a_number(void **state)
@@ -186,11 +192,83 @@ static void other_words_are_refused(void **state)
     expect_refused("\"more\" is no option", "preforkd", "-c", "a.conf", "more");
 }
 
-static void programs_are_for_a_later_version(void **state)
+static void expect_command(const char *const *words)
+{
+    assert_true(options.dashes);
+    assert_non_null(options.command);
+    for (size_t i = 0; words[i]; i++) {
+        assert_non_null(options.command[i]);
+        assert_string_equal(options.command[i], words[i]);
+        assert_true(words[i + 1] || !options.command[i + 1]);
+    }
+}
+
+#define expect_program(...) expect_command((const char *const[]){__VA_ARGS__, NULL})
+
+static void what_follows_the_dashes_is_a_program(void **state)
 {
     (void)state;
-    expect_refused("-- /bin/cat", "preforkd", "--listen", "unix:@x", "--", "/bin/cat", "-u");
-    expect_refused("not possible in this version", "preforkd", "--");
+    expect_taken("preforkd", "--listen", "unix:@x", "--", "/bin/cat", "-u");
+    assert_string_equal(options.listen, "unix:@x");
+    assert_null(options.handler);
+    expect_program("/bin/cat", "-u");
+    expect_taken("preforkd", "--listen", "unix:@x", "--workers", "3", "-t", "--", "cat");
+    assert_int_equal(options.workers, 3);
+    assert_int_equal(options.mode, OPTIONS_CHECK);
+    expect_program("cat");
+}
+
+static void words_of_a_program_are_its_own(void **state)
+{
+    (void)state;
+    expect_taken("preforkd", "--listen", "unix:@x", "--", "sh", "-c", "x", "--", "--daemon", "-t",
+                 "", "--listen");
+    expect_program("sh", "-c", "x", "--", "--daemon", "-t", "", "--listen");
+    assert_false(options.daemonise);
+    assert_int_equal(options.mode, OPTIONS_SERVE);
+    expect_taken("preforkd", "--listen", "unix:@x", "--", "--help");
+    expect_program("--help");
+    expect_taken("preforkd", "--listen", "unix:@x", "--", "--");
+    expect_program("--");
+    expect_taken("preforkd", "--listen", "unix:@x", "--", ""); /* told by who reads it */
+    expect_program("");
+}
+
+static void dashes_need_a_program(void **state)
+{
+    (void)state;
+    expect_refused("-- needs a program behind it", "preforkd", "--");
+    expect_refused("-- needs a program behind it", "preforkd", "--listen", "unix:@x", "--");
+    expect_refused("-- needs a program behind it", "preforkd", "--listen", "unix:@x", "--handler",
+                   "echo", "--");
+    expect_refused("\"/bin/cat\" is no option", "preforkd", "--listen", "unix:@x", "/bin/cat");
+}
+
+static void dashes_may_be_the_value_of_an_option(void **state)
+{
+    (void)state;
+    expect_taken("preforkd", "-c", "--");
+    assert_string_equal(options.config_file, "--");
+    assert_false(options.dashes);
+    expect_taken("preforkd", "--handler", "echo", "--listen", "--");
+    assert_string_equal(options.listen, "--");
+    assert_null(options.command);
+    expect_refused("\"/bin/cat\" is no option", "preforkd", "--listen", "unix:@x", "--control",
+                   "--", "/bin/cat");
+    expect_taken("preforkd", "--listen", "--", "--", "cat");
+    assert_string_equal(options.listen, "--");
+    expect_program("cat");
+}
+
+static void no_dashes_no_program(void **state)
+{
+    (void)state;
+    expect_taken("preforkd", "--listen", "unix:@x", "--handler", "echo");
+    assert_false(options.dashes);
+    assert_null(options.command);
+    expect_taken("preforkd");
+    assert_false(options.dashes);
+    assert_null(options.command);
 }
 
 int main(void)
@@ -207,7 +285,11 @@ int main(void)
         cmocka_unit_test(unknown_options_are_told_with_what_was_meant),
         cmocka_unit_test(abbreviations_of_long_options),
         cmocka_unit_test(other_words_are_refused),
-        cmocka_unit_test(programs_are_for_a_later_version),
+        cmocka_unit_test(what_follows_the_dashes_is_a_program),
+        cmocka_unit_test(words_of_a_program_are_its_own),
+        cmocka_unit_test(dashes_need_a_program),
+        cmocka_unit_test(dashes_may_be_the_value_of_an_option),
+        cmocka_unit_test(no_dashes_no_program),
     };
     return cmocka_run_group_tests_name("options", tests, NULL, NULL);
 }

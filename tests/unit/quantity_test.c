@@ -120,6 +120,9 @@ static void sizes_are_powers_of_1024(void **state)
         {"16M", INT64_C(16) << 20},
         {"2G", INT64_C(2) << 30},
         {"1073741824G", INT64_C(1) << 60},
+        /* More digits than a double has. */
+        {"9007199254740993", INT64_C(9007199254740993)},
+        {"1152921504606846975", (INT64_C(1) << 60) - 1},
     };
     (void)state;
     expect_all(quantity_parse_size, rows, LENGTH(rows));
@@ -127,8 +130,9 @@ static void sizes_are_powers_of_1024(void **state)
 
 static void other_sizes_are_refused(void **state)
 {
-    static const char *const texts[] = {"",   "K",   "-1",  "64k", "64KB",       "1T",
-                                        "5s", "1e3", "0x1", " 1",  "1073741825G"};
+    static const char *const texts[] = {"",     "K",  "-1",          "64k",
+                                        "64KB", "1T", "5s",          "1e3",
+                                        "0x1",  " 1", "1073741825G", "1152921504606846977"};
     (void)state;
     expect_refused(quantity_parse_size, texts, LENGTH(texts));
 }
@@ -212,6 +216,44 @@ static void what_is_printed_reads_back(void **state)
     }
 }
 
+static void sizes_are_printed_in_the_greatest_exact_unit(void **state)
+{
+    static const struct reading rows[] = {
+        {"0", 0},
+        {"1", 1},
+        {"1023", 1023},
+        {"1K", 1024},
+        {"1536", 1536},
+        {"1M", 1 << 20},
+        {"1025K", 1049600},
+        {"1G", 1 << 30},
+        {"1025M", INT64_C(1025) << 20},
+        {"2G", INT64_C(2) << 30},
+        {"1073741823", (1 << 30) - 1},
+        {"1073741824G", INT64_C(1) << 60},
+    };
+    char text[QUANTITY_TEXT_MAX];
+    (void)state;
+    for (size_t i = 0; i < LENGTH(rows); i++)
+        assert_string_equal(quantity_print_size(rows[i].value, text), rows[i].text);
+}
+
+static void printed_sizes_read_back(void **state)
+{
+    static const int shifts[] = {0, 1, 10, 13, 20, 30};
+    uint64_t random = 4711;
+    (void)state;
+    for (int i = 0; i < 20000; i++) {
+        char text[QUANTITY_TEXT_MAX];
+        int64_t read = UNTOUCHED;
+        random = random * 6364136223846793005U + 1442695040888963407U;
+        int64_t size = (int64_t)(random >> (4 + i % 56)) >> shifts[i % 6] << shifts[i % 6];
+        assert_int_equal(quantity_parse_size(quantity_print_size(size, text), &read), 0);
+        if (read != size)
+            fail_msg("%s was read as %lld", text, (long long)read);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -227,6 +269,8 @@ int main(void)
         cmocka_unit_test(seconds_that_are_none_are_refused),
         cmocka_unit_test(print_takes_the_greatest_exact_unit),
         cmocka_unit_test(what_is_printed_reads_back),
+        cmocka_unit_test(sizes_are_printed_in_the_greatest_exact_unit),
+        cmocka_unit_test(printed_sizes_read_back),
     };
     return cmocka_run_group_tests_name("quantity", tests, NULL, NULL);
 }
