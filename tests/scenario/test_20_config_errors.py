@@ -79,6 +79,97 @@ def scenario_unknown_key(t):
                   'unknown option "encoding"')
 
 
+def program(keys, kind="exec"):
+    """A file whose third line is these keys of a handler that is a program."""
+    return (f'services = {{ p = {{ listen = "tcp://127.0.0.1:7";\n'
+            f'  handler = {{ type = "{kind}";\n  {keys}\n}}; }}; }};\n')
+
+
+CAT = 'command = [ "/bin/cat" ]; '
+
+
+def scenario_program_keys(t):
+    """Types, ranges and slips of the keys of a handler that is a program."""
+    for keys, pattern in (
+            ("command = [ ];", "command is empty"),
+            ('command = "/bin/cat";', "command must be a list of strings.*, not a string"),
+            ('command = ( "/bin/sleep", 10 );', "command holds an integer; all of it must be strings"),
+            ('command = [ "" ];', "the program, is empty"),
+            ('comand = [ "/bin/cat" ]; ' + CAT, r'unknown key "comand" \(did you mean "command"\?\)'),
+            (CAT + 'environment = [ "A" ];', 'a variable is written "NAME=value", not "A"'),
+            (CAT + 'environment = { A-B = "x"; };', 'a variable is written "NAME=value", not "A-B=x"'),
+            (CAT + 'environment = [ "A=1", "A=2" ];', "the variable A is given twice"),
+            (CAT + 'environment = [ "PREFORKD_WARM=1" ];', "PREFORKD_WARM is for preforkd's own use"),
+            (CAT + 'environment = "A=1";', "environment must be"),
+            (CAT + 'stderr = "file";', 'unknown stderr "file"; known: log, socket, null'),
+            (CAT + "nice = 20;", r"nice = 20 is out of range \(-20 to 19\)"),
+            (CAT + 'umask = "0888";', "umask is not a file mode"),
+            (CAT + "limits = { nofile = 3; };", r"nofile is out of range \(4 to 1G\)"),
+            (CAT + 'limits = { as = "64 parsecs"; };', "as is not a number"),
+            (CAT + 'limits = { asss = "1G"; };', 'unknown key "asss"'),
+            (CAT + 'limits = "unlimited";', "limits must be a group")):
+        for kind in ("exec", "listen"):
+            one_complaint(t, program(keys, kind), 3, pattern)
+
+
+def scenario_program_contradictions(t):
+    """Keys of a program that do not go together."""
+    for keys, kind, pattern in (
+            ('command = [ "bin/x" ];', "exec", '"bin/x" is relative; give an absolute path, or directory'),
+            ('command = [ "./x" ];', "listen", '"./x" is relative'),
+            (CAT + 'directory = "srv";', "exec", "directory must be an absolute path"),
+            (CAT + "warm_fork = true;", "exec", 'warm_fork needs warm = "start" or "io"'),
+            (CAT + 'warm = "hot";', "exec", 'unknown warm "hot"; known: off, start, io'),
+            (CAT + 'warm = "io";', "listen", 'unknown key "warm"'),
+            (CAT + "watchdog = 1;", "exec", 'unknown key "watchdog"'),
+            (CAT + 'stderr = "socket";', "listen", 'stderr = "socket" is for type "exec"'),
+            (CAT + 'stop_signal = "KILL";', "listen", 'unknown stop_signal "KILL"'),
+            (CAT + 'protocols = [ "systmed" ];', "listen",
+             r'unknown protocol "systmed" \(did you mean "systemd"\?\)')):
+        one_complaint(t, program(keys, kind), 3, pattern)
+    one_complaint(t, program("", "exec"), 2, "there is no command; add command = ")
+    for kind in ("exec", "listen"):
+        one_complaint(t, in_service("", handler=f'"{kind}"'), 2, f'which program\\? write .*"{kind}"')
+    listen = f'{{ type = "listen"; {CAT} }}'
+    for key in ("idle_timeout", "max_lifetime", "max_connections_per_worker"):
+        one_complaint(t, in_service(f"{key} = 5;", handler=listen), 3, f"{key} is not possible here")
+
+
+def scenario_complaint_about_a_program_is_one_line(t):
+    """Whatever is in the words it repeats; complaints() checks each line."""
+    one_complaint(t, program(CAT + 'environment = [ "a\\nb\\x1b[31m" ];'), 3, r"a\\x0ab\\x1b\[31m")
+    one_complaint(t, program(CAT + f'environment = [ "{"x" * 5000}" ];'), 3, "a variable .*xxx…$")
+
+
+def scenario_user_of_a_program(t):
+    """A service may have a user and a group of its own: those must exist, and be allowed."""
+    one_complaint(t, program(CAT + 'user = "nosuchuser1";'), 3, 'there is no user "nosuchuser1"')
+    one_complaint(t, 'user = "nosuchuser1";\n' + program(CAT + 'group = "x";'), 1, 'there is no user')
+    if t.is_root:
+        one_complaint(t, program(CAT + 'group = "nosuchgroup1";'), 3, 'there is no group "nosuchgroup1"')
+        one_complaint(t, program(CAT + 'user = "root";'), 3, "allow_root")
+    else:
+        one_complaint(t, program(CAT + 'user = "root";'), 3, 'only root can run workers as "root"')
+        one_complaint(t, program(CAT + 'group = "root";'), 3, "group needs user here, too")
+
+
+def scenario_command_line_with_a_program(t):
+    """What is printed is a configuration again, whatever the words; errors have no line."""
+    words = ["/bin/echo", "", "a b", '"\\', "\n\t\x01", "ä", "--", "-t", "; };", "x" * 4096]
+    first = t.run("preforkd", "--print-config", "--listen", "unix:@x", "--", *words)
+    equal((first.returncode, first.stderr), (EXIT_OK, ""), "--print-config")
+    matches(r'\n  echo = \{\n', first.stdout, "the service is called as the program")
+    write(t.path("again.conf"), first.stdout)
+    again = t.run("preforkd", "--print-config", "-c", t.path("again.conf"))
+    equal(again.stdout, first.stdout, "printed again")
+    for word in ("true", "/bin/false", "TRUE", "7z", "a b", "/bin/"):
+        done = t.run("preforkd", "-t", "--listen", "unix:@x", "--", word)
+        equal((done.returncode, done.stderr), (EXIT_OK, ""), f"a program called {word}")
+    done = t.run("preforkd", "-t", "--listen", "unix:@x", "--", "")
+    equal(done.returncode, EXIT_CONFIG, "a program without a name")
+    matches("^command line: the first word of command, the program, is empty\n$", done.stderr, "why")
+
+
 def scenario_wrong_type(t):
     for setting, pattern in (('workers = "4";', "workers must be an integer, not a string"),
                              ("workers = 4.5;", "workers must be an integer"),
