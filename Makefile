@@ -40,8 +40,17 @@ UNIT       := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/u
 TESTABLE   := $(filter-out %/main.o $(BUILD)/client/preforkc.o $(BUILD)/client/preforkctl.o,\
                 $(SUPERVISOR) $(POOL) $(SERVER) $(CTL) $(CLIENT))
 
+# The preload library, and the few leaf units that it has in common with workers. They are compiled
+# once more: position-independent, showing nothing but the hooks, and never with a sanitizer, which
+# would have to be first in every program that is served.
+PRELOAD    := $(BUILD)/preforkd-preload.so
+PRELOAD_O  := $(patsubst %.c,$(BUILD)/preload/%.o,$(wildcard server/preload/*.c) server/accept.c \
+                server/slot.c server/ucspi.c lib/clock.c lib/error.c lib/fds.c lib/warm.c)
+PRELOAD_CC  = $(CC) -std=c17 $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -fstack-protector-strong -fPIC \
+                -fvisibility=hidden -MMD -MP
+
 .PHONY: FORCE all run test unit scenario lint asan bench man install clean help deps format
-all: $(PROGRAMS)  ## build the four programs (the default)
+all: $(PROGRAMS) $(PRELOAD)  ## build the four programs and the preload library (the default)
 
 $(LIB): $(LIB_O)
 	@rm -f $@
@@ -54,6 +63,12 @@ $(BUILD)/preforkctl: $(CTL) $(LIB)
 	$(call say,LINK $@)$(LINK) -o $@ $^ $(JSON_LIBS)
 $(BUILD)/preforkc: $(CLIENT) $(LIB)
 	$(call say,LINK $@)$(LINK) -o $@ $^ -lm
+
+$(PRELOAD): $(PRELOAD_O)
+	$(call say,LINK $@)$(CC) $(CFLAGS) -shared -Wl,-z,relro,-z,now,-z,defs $(LDFLAGS) -o $@ $^ -ldl
+$(BUILD)/preload/%.o: %.c Makefile $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC   $<)$(PRELOAD_CC) -c -o $@ $<
 
 # Objects know the flags (and paths) they were made with: `make install PREFIX=/usr` behind a plain
 # `make` compiles again.
@@ -114,7 +129,7 @@ install: all man  ## install below DESTDIR and PREFIX
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXECDIR)
 	install -m 755 $(BUILD)/preforkd $(DESTDIR)$(PREFIX)/sbin/
 	install -m 755 $(BUILD)/preforkctl $(BUILD)/preforkc $(DESTDIR)$(PREFIX)/bin/
-	install -m 755 $(BUILD)/preforkd-pool $(DESTDIR)$(LIBEXECDIR)/
+	install -m 755 $(BUILD)/preforkd-pool $(PRELOAD) $(DESTDIR)$(LIBEXECDIR)/
 	install -d $(DESTDIR)$(SYSCONFDIR)/preforkd $(DESTDIR)$(PREFIX)/include/preforkd
 	install -m 644 include/preforkd/*.h $(DESTDIR)$(PREFIX)/include/preforkd/
 	install -d $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8

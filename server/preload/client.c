@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * client - see client.h.
+ */
+#include "server/preload/client.h"
+
+#include "include/channel.h"
+#include "include/worker.h"
+#include "lib/clock.h"
+#include "lib/sys.h"
+#include "server/accept.h"
+#include "server/preload/complaint.h"
+#include "server/preload/descriptors.h"
+#include "server/preload/drain.h"
+#include "server/preload/environment.h"
+#include "server/preload/standard.h"
+#include "server/preload/template.h"
+#include "server/slot.h"
+#include "server/ucspi.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sys/mman.h>
+
+_Atomic int client_state;
+
+static struct {
+    struct warm_plan *plan;
+    pid_t pid;   /* the process the plan is for */
+    pid_t taker; /* the thread that takes the client */
+    size_t size; /* of the mapping, */
+    struct scoreboard *scoreboard;
+    struct ucspi variables;
+    char *texts[UCSPI_VARIABLES];
+} self;
+
+void client_expect(struct warm_plan *plan)
+{
+    self.plan = plan;
+    self.pid = getpid();
+    atomic_store(&client_state, CLIENT_DUE);
+}
+
+const struct warm_plan *client_plan(void)
+{
+    return self.plan;
+}
+
+char *const *client_variables(int *count)
+{
+    *count = self.variables.count;
+    return self.texts;
+}
+
+bool client_concerns_us(void)
+{
+    int state = atomic_load(&client_state);
+    return state != CLIENT_NONE && getpid() == self.pid &&
+           (state == CLIENT_DUE || gettid() != self.taker);
+}
+
+static _Noreturn void leave(struct scoreboard_worker *slot)
+{
+    slot_set_phase(slot, SCOREBOARD_LEAVING);
+    _exit(WORKER_EXIT_LEFT);
+}
+
+static struct scoreboard_slot *map_slot(void)
+{
+    self.size =
+        sizeof(struct scoreboard) + (size_t)self.plan->slots * sizeof *self.scoreboard->slots;
+    self.scoreboard =
+        mmap(NULL, self.size, PROT_READ | PROT_WRITE, MAP_SHARED, self.plan->scoreboard_fd, 0);
+    if (self.scoreboard == MAP_FAILED)
+        complaint_exit("cannot map the scoreboard", errno, WORKER_EXIT_SYSTEM);
+    return &self.scoreboard->slots[self.plan->slot];
+}
+
+static void say_ready(struct scoreboard_worker *slot)
+{
+    uint64_t one = 1;
+    slot_set_phase(slot, SCOREBOARD_IDLE);
+    ssize_t ignored = write(self.plan->notify_fd, &one, sizeof one);
+    (void)ignored; /* the counter cannot overflow, and the pool looks at the slot anyway */
+}
+
+static void wait_at_gate(void)
+{
+    char ignored;
+    if (!self.plan->gate_open)
+        while (read(self.plan->gate_fd, &ignored, 1) < 0 && errno == EINTR)
+            ;
+}
+
+static void tell(enum accept_news news, int number)
+{
+    if (news == ACCEPT_REFUSED)
+        complaint("accept refused by the system, backing off", number);
+    else if (news == ACCEPT_RECOVERED)
+        complaint("accept works again", 0);
+    else
+        complaint("the listening socket is unusable", number);
+}
+
+static int accept_client(union socket_address *peer)
+{
+    int listeners[CHANNEL_LISTENERS_MAX];
+    struct acceptor acceptor = {.listeners = listeners,
+                                .count = self.plan->listener_count,
+                                .stopping = &drain_asked,
+                                .tell = tell};
+    for (int i = 0; i < acceptor.count; i++)
+        listeners[i] = self.plan->listener_first + i;
+    int fd = accept_next(&acceptor, peer);
+    if (fd < 0 && !drain_asked)
+        _exit(WORKER_EXIT_SOCKET);
+    return fd;
+}
+
+/* As worker_run(), up to its first client. All signals are blocked before and behind it. */
+static int wait_as_worker(const sigset_t *mask, union socket_address *peer,
+                          struct scoreboard_slot *slot)
+{
+    drain_begin(mask, self.plan->pool_pid);
+    /* The signal may have come before somebody was there to receive it. */
+    if (SCOREBOARD_LOAD(slot->keeper.state) == SCOREBOARD_DRAINING)
+        leave(&slot->worker);
+    say_ready(&slot->worker);
+    wait_at_gate();
+    int fd = accept_client(peer);
+    if (fd < 0)
+        leave(&slot->worker);
+    drain_end();
+    return fd;
+}
+
+static void set_variables(int fd, const union socket_address *peer)
+{
+    ucspi_describe(&self.variables, fd, peer);
+    for (int i = 0; i < self.variables.count; i++)
+        self.texts[i] = self.variables.text[i];
+    environment_add(self.texts, self.variables.count, ucspi_names);
+}
+
+static void take(const sigset_t *mask)
+{
+    union socket_address peer;
+    if (self.plan->control_fd >= 0) {
+        template_serve(self.plan, mask);
+        self.pid = getpid();
+        self.taker = gettid();
+    }
+    struct scoreboard_slot *slot = map_slot();
+    int fd = wait_as_worker(mask, &peer, slot);
+    slot_begin(&slot->worker, &peer);
+    SCOREBOARD_STORE(slot->worker.started_us, clock_now_us());
+    slot_set_phase(&slot->worker, SCOREBOARD_PROGRAM); /* from here on the slot is the pool's */
+    munmap(self.scoreboard, self.size);
+    set_variables(fd, &peer);
+    standard_replace(fd);
+    descriptors_close();
+}
+
+static void wait_for_other_thread(void)
+{
+    while (atomic_load(&client_state) == CLIENT_TAKING)
+        syscall(SYS_futex, &client_state, FUTEX_WAIT_PRIVATE, CLIENT_TAKING, NULL, NULL, 0);
+}
+
+void client_take(void)
+{
+    int saved = errno, due = CLIENT_DUE;
+    sigset_t all, mask;
+    if (!client_concerns_us() || !standard_waits())
+        return;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &mask); /* first: a handler here would not know the taker */
+    if (atomic_compare_exchange_strong(&client_state, &due, CLIENT_TAKING)) {
+        self.taker = gettid();
+        take(&mask);
+        atomic_store(&client_state, CLIENT_NONE);
+        syscall(SYS_futex, &client_state, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+        sigprocmask(SIG_SETMASK, &mask, NULL);
+    } else {
+        sigprocmask(SIG_SETMASK, &mask, NULL);
+        wait_for_other_thread();
+    }
+    errno = saved;
+}
+
+void client_take_at(int fd)
+{
+    int saved = errno;
+    if (standard_waits_at(fd))
+        client_take();
+    errno = saved;
+}

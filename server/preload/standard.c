@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * standard - see standard.h. The placeholder is known by its inode.
+ */
+#include "server/preload/standard.h"
+
+#include "lib/sys.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#define STANDARD 2 /* descriptors 0 and 1 */
+
+static struct {
+    bool is_socket;
+    dev_t device;
+    ino_t inode;
+} placeholder[STANDARD];
+
+void standard_remember(void)
+{
+    struct stat info;
+    for (int fd = 0; fd < STANDARD; fd++) {
+        placeholder[fd].is_socket = fstat(fd, &info) == 0 && S_ISSOCK(info.st_mode);
+        if (placeholder[fd].is_socket) {
+            placeholder[fd].device = info.st_dev;
+            placeholder[fd].inode = info.st_ino;
+        }
+    }
+}
+
+bool standard_waits_at(int fd)
+{
+    struct stat info;
+    return fd >= 0 && fd < STANDARD && placeholder[fd].is_socket && fstat(fd, &info) == 0 &&
+           info.st_dev == placeholder[fd].device && info.st_ino == placeholder[fd].inode;
+}
+
+bool standard_waits(void)
+{
+    return standard_waits_at(0) || standard_waits_at(1);
+}
+
+/* System calls: the functions are hooked. */
+void standard_replace(int client)
+{
+    for (int fd = 0; fd < STANDARD; fd++) {
+        if (!standard_waits_at(fd))
+            continue;
+        long descriptor = syscall(SYS_fcntl, fd, F_GETFD);
+        long status = syscall(SYS_fcntl, fd, F_GETFL);
+        if (status >= 0 && (status & O_NONBLOCK))
+            syscall(SYS_fcntl, client, F_SETFL, syscall(SYS_fcntl, client, F_GETFL) | O_NONBLOCK);
+        syscall(SYS_dup3, client, fd, descriptor > 0 && (descriptor & FD_CLOEXEC) ? O_CLOEXEC : 0);
+    }
+    syscall(SYS_close, client);
+}
