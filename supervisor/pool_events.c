@@ -93,6 +93,9 @@ static void on_pool_ended(void *owner, struct pool_process *pool, const struct c
     bool hopeless = coming && s->phase == SUPERVISOR_STARTING && !pool->killed && !end->signalled &&
                     pool->trouble[0] != '\0';
     forget_pool(s, pool);
+    bool left = pool->draining && !end->signalled && end->number == 0;
+    orphans_pool_died(&s->orphans, left || pool->killed ? 0 : pool->graceful_ms, pool->kill_ms,
+                      clock_now_ms());
     if (service)
         next = account_for(s, service, pool, end, hopeless, text);
     log_pool_end(pool, end, next);

@@ -62,8 +62,11 @@ static void on_signal_number(struct supervisor *s, int number)
     case SIGTTOU:
         scale_all(s, -1);
         break;
+    case SIGCHLD: /* pools are watched by pidfd; this may be somebody else */
+        orphans_look(&s->orphans, clock_now_ms());
+        break;
     default:
-        break; /* children are watched by pidfd; the rest means nothing here */
+        break;
     }
 }
 
@@ -118,6 +121,8 @@ void supervisor_stop(struct supervisor *s, bool now)
         else
             pool_process_drain(s->pools[i], clock);
     }
+    if (now)
+        orphans_stop(&s->orphans, clock);
 }
 
 /* The inits. */
@@ -214,6 +219,7 @@ static void release(struct supervisor *s)
         services_drop(s, s->services[0]);
     free(s->services);
     free(s->pools);
+    orphans_release(&s->orphans);
     fds_close(&s->program);
     fds_close(&s->library);
     fds_close(&s->null);
@@ -225,6 +231,15 @@ static void release(struct supervisor *s)
     loop_release(&s->loop);
     lockfile_release(&s->pid_file);
     config_release(s->config);
+}
+
+static bool is_pool(void *owner, pid_t pid)
+{
+    const struct supervisor *s = owner;
+    for (size_t i = 0; i < s->pool_count; i++)
+        if (s->pools[i]->child.pid == pid)
+            return true;
+    return false;
 }
 
 int supervisor_init(struct supervisor *s, const struct options *options, struct config *config,
@@ -246,6 +261,7 @@ int supervisor_init(struct supervisor *s, const struct options *options, struct 
         control_init(&s->control, s, &s->loop, config->control, error) == 0 &&
         init_listeners(s, error) == 0 && init_log(config, error) == 0 &&
         init_program(s, error) == 0) {
+        orphans_init(&s->orphans, is_pool, s);
         init_services(s);
         return 0;
     }
@@ -266,13 +282,19 @@ static void check_ready(struct supervisor *s)
     reload_resume(s);
 }
 
+static bool finished(const struct supervisor *s)
+{
+    return s->phase == SUPERVISOR_STOPPING && s->pool_count == 0 && orphans_count(&s->orphans) == 0;
+}
+
 enum exit_code supervisor_run(struct supervisor *s)
 {
-    while (s->phase != SUPERVISOR_STOPPING || s->pool_count > 0) {
+    while (!finished(s)) {
         int64_t now = clock_now_ms();
         int64_t next = clock_earlier(services_check(s, now), control_check(&s->control, now));
+        next = clock_earlier(next, orphans_check(&s->orphans, now));
         check_ready(s);
-        if (s->phase != SUPERVISOR_STOPPING || s->pool_count > 0)
+        if (!finished(s))
             loop_wait(&s->loop, next);
     }
     log_info("stopped");

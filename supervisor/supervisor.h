@@ -9,6 +9,7 @@
 #include "lib/loop.h"
 #include "supervisor/control.h"
 #include "supervisor/listener.h"
+#include "supervisor/orphans.h"
 #include "supervisor/options.h"
 #include "supervisor/reload.h"
 #include "supervisor/service.h"
@@ -34,6 +35,7 @@ struct supervisor {
     struct pool_process **pools; /* every one that is alive, whosesoever */
     size_t pool_count;
     struct reload reload;
+    struct orphans orphans;
     int64_t started_ms;
     struct error outcome; /* why it ends; code EXIT_CODE_OK for a stop as asked */
 };

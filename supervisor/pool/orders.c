@@ -8,6 +8,7 @@
 #include "lib/clock.h"
 #include "lib/fds.h"
 #include "lib/log_sink.h"
+#include "supervisor/pool/pool_strays.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,6 +42,7 @@ static void stop(struct pool *pool)
 {
     orders_drain(pool);
     worker_table_kill_all(&pool->table);
+    pool_strays_kill(pool);
 }
 
 void orders_set_workers(struct pool *pool, int64_t target)

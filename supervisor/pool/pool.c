@@ -20,6 +20,7 @@
 #include "lib/log_sink.h"
 #include "lib/signals.h"
 #include "supervisor/pool/orders.h"
+#include "supervisor/pool/pool_strays.h"
 #include "supervisor/pool/worker_end.h"
 
 #include <errno.h>
@@ -118,7 +119,8 @@ static void on_signal(struct loop_source *source, uint32_t events)
         if (number == SIGTERM || number == SIGINT || number == SIGQUIT) {
             orders_report(pool, CHANNEL_LEAVING, NULL);
             orders_drain(pool);
-        }
+        } else if (number == SIGCHLD)
+            pool_strays_due(pool);
 }
 
 static int watch(struct pool *pool, struct loop_source *source, int fd,
@@ -262,18 +264,28 @@ int pool_init(struct pool *pool, int listeners, struct error *error)
         init_loop(pool, error) < 0 || worker_prepare(&pool->plan, error) < 0)
         return -1;
     init_workers(pool);
+    pool_strays_init(pool);
     return 0;
+}
+
+static void check_deadlines(struct pool *pool)
+{
+    int64_t now = clock_now_ms();
+    if (now < pool->check_at_ms)
+        return;
+    pool->check_at_ms = worker_table_check(&pool->table, &pool->limits, now);
+    pool_strays_due(pool); /* those of connections that were ended */
 }
 
 void pool_run(struct pool *pool)
 {
-    while (!pool->policy.stopping || worker_table_count(&pool->table) > 0) {
+    while (!pool->policy.stopping || worker_table_count(&pool->table) > 0 ||
+           pool_strays_left(pool)) {
         int64_t wake_ms;
         follow_policy(pool, &wake_ms);
         report(pool);
+        wake_ms = clock_earlier(wake_ms, pool_strays_check(pool, clock_now_ms()));
         loop_wait(&pool->loop, clock_earlier(wake_ms, pool->check_at_ms));
-        int64_t now = clock_now_ms();
-        if (now >= pool->check_at_ms)
-            pool->check_at_ms = worker_table_check(&pool->table, &pool->limits, now);
+        check_deadlines(pool);
     }
 }

@@ -9,6 +9,7 @@
 #include "lib/config.h"
 #include "lib/loop.h"
 #include "supervisor/pool/pool_policy.h"
+#include "supervisor/pool/stray.h"
 #include "supervisor/pool/worker_table.h"
 
 struct pool {
@@ -17,6 +18,7 @@ struct pool {
     int listeners[CHANNEL_LISTENERS_MAX];
     struct worker_plan plan;
     struct worker_table table;
+    struct strays strays; /* of programs */
     struct pool_policy policy;
     struct deadline_limits limits;
     struct loop loop;

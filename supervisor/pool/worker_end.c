@@ -7,6 +7,7 @@
 #include "lib/clock.h"
 #include "lib/dice.h"
 #include "supervisor/pool/obituary.h"
+#include "supervisor/pool/pool_strays.h"
 
 /* A program that accepts by itself and ends sooner than this after it was READY does not serve:
  * unlike a worker of ours, it cannot be made to end by a client that we would know of. */
@@ -126,6 +127,7 @@ void worker_end_account(struct worker_table *table, uint32_t slot, const struct 
     if (kind == WORKER_END_KIND_CRASHED || kind == WORKER_END_KIND_FAILED)
         SCOREBOARD_ADD(pool->plan.scoreboard->header.crashes, 1);
     obituary.next = go_on(pool, &facts, kind, text);
+    pool_strays_ended(pool, ended);
     if (facts.phase == SCOREBOARD_PROGRAM)
         log_connection(pool, &obituary, ended, kind);
     else

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pool_strays - see pool_strays.h.
+ */
+#include "supervisor/pool/pool_strays.h"
+
+#include "lib/clock.h"
+
+static bool has_strays(const struct pool *pool)
+{
+    return pool->service->kind != CONFIG_BUILT_IN;
+}
+
+/* Since when it runs code that is not ours. One that is started warm, or accepts by itself, does so
+ * from its birth. */
+static int64_t program_since(const struct pool *pool, const struct worker_entry *entry,
+                             const struct scoreboard_worker *shown)
+{
+    if (SCOREBOARD_LOAD(shown->phase) == SCOREBOARD_PROGRAM)
+        return SCOREBOARD_LOAD(shown->started_ms);
+    bool from_birth =
+        pool->service->kind == CONFIG_LISTEN || pool->service->program.warm != WARM_OFF;
+    return from_birth ? entry->born_ms : CLOCK_NEVER;
+}
+
+static ssize_t list_workers(void *owner, struct stray_worker *workers)
+{
+    const struct pool *pool = owner;
+    ssize_t count = 0;
+    for (uint32_t slot = 0; slot < pool->table.slots; slot++) {
+        const struct worker_entry *entry = &pool->table.entries[slot];
+        if (entry->child.pidfd < 0)
+            continue;
+        workers[count++] = (struct stray_worker){
+            .pid = entry->child.pid,
+            .slot = slot,
+            .program_ms = program_since(pool, entry, &pool->plan.scoreboard->slots[slot].worker),
+            .force = entry->killed         ? STRAY_KILL
+                     : entry->notice.given ? STRAY_TERM
+                                           : STRAY_LIVES,
+        };
+    }
+    return count;
+}
+
+static bool is_client(void *owner, uint32_t slot, const char *ip, const char *port)
+{
+    const struct pool *pool = owner;
+    char peer[ADDRESS_TEXT_MAX], theirs[ADDRESS_TEXT_MAX];
+    scoreboard_peer(&pool->plan.scoreboard->slots[slot], peer);
+    snprintf(theirs, sizeof theirs, strchr(ip, ':') ? "[%s]:%s" : "%s:%s", ip, port);
+    return peer[0] != '\0' && strcmp(peer, theirs) == 0;
+}
+
+void pool_strays_init(struct pool *pool)
+{
+    static const struct stray_events events = {list_workers, is_client};
+    if (has_strays(pool))
+        stray_init(&pool->strays, &events, pool, pool->table.slots, pool->service->kill_timeout);
+}
+
+void pool_strays_ended(struct pool *pool, const struct worker_entry *ended)
+{
+    int64_t kill_ms = ended->notice.given ? ended->notice.kill_at_ms : CLOCK_NEVER;
+    if (has_strays(pool))
+        stray_ended(&pool->strays, ended->child.pid, kill_ms, clock_now_ms());
+}
+
+void pool_strays_due(struct pool *pool)
+{
+    if (has_strays(pool))
+        stray_due(&pool->strays, clock_now_ms());
+}
+
+int64_t pool_strays_check(struct pool *pool, int64_t now_ms)
+{
+    if (!has_strays(pool))
+        return CLOCK_NEVER;
+    if (pool->policy.stopping && worker_table_count(&pool->table) == 0)
+        stray_stop_all(&pool->strays, false, now_ms);
+    return stray_check(&pool->strays, now_ms);
+}
+
+void pool_strays_kill(struct pool *pool)
+{
+    if (has_strays(pool))
+        stray_stop_all(&pool->strays, true, clock_now_ms());
+}
+
+bool pool_strays_left(const struct pool *pool)
+{
+    return has_strays(pool) && stray_count(&pool->strays) > 0;
+}
