@@ -200,6 +200,9 @@ static void any_word_survives(void **state)
         struct config *read = config_load_snapshot(buffer_text(&text), &errors);
         if (!read)
             fail_msg("%s%s", buffer_text(&text), buffer_text(&errors));
+        /* Who looks at it on a terminal is not played with. */
+        for (const char *c = buffer_text(&text); *c; c++)
+            assert_true(*c == '\n' || ((unsigned char)*c >= ' ' && *c != 0x7F));
         assert_int_equal(read->services[0].program.command.count, 4);
         for (int i = 0; i < 4; i++) {
             assert_string_equal(read->services[0].program.command.words[i], words[i]);

@@ -263,6 +263,8 @@ static void dashes_may_be_the_value_of_an_option(void **state)
 static void no_dashes_no_program(void **state)
 {
     (void)state;
+    expect_refused("\"sh\" is no option", "preforkd", "--listen", "unix:@x", "sh", "-c", "true");
+    expect_refused("\"sh\" is no option", "preforkd", "--listen", "unix:@x", "sh", "--", "cat");
     expect_taken("preforkd", "--listen", "unix:@x", "--handler", "echo");
     assert_false(options.dashes);
     assert_null(options.command);
