@@ -268,6 +268,12 @@ int pool_init(struct pool *pool, int listeners, struct error *error)
     return 0;
 }
 
+static bool finished(const struct pool *pool)
+{
+    return pool->policy.stopping && worker_table_count(&pool->table) == 0 &&
+           !pool_strays_left(pool);
+}
+
 static void check_deadlines(struct pool *pool)
 {
     int64_t now = clock_now_ms();
@@ -279,13 +285,13 @@ static void check_deadlines(struct pool *pool)
 
 void pool_run(struct pool *pool)
 {
-    while (!pool->policy.stopping || worker_table_count(&pool->table) > 0 ||
-           pool_strays_left(pool)) {
+    while (!finished(pool)) {
         int64_t wake_ms;
         follow_policy(pool, &wake_ms);
         report(pool);
         wake_ms = clock_earlier(wake_ms, pool_strays_check(pool, clock_now_ms()));
-        loop_wait(&pool->loop, clock_earlier(wake_ms, pool->check_at_ms));
+        if (!finished(pool))
+            loop_wait(&pool->loop, clock_earlier(wake_ms, pool->check_at_ms));
         check_deadlines(pool);
     }
 }
