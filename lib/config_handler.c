@@ -64,6 +64,11 @@ static void read_program(struct config_reader *reader, const config_setting_t *h
     service->kind = kind;
     config_key_defaults(keys, program);
     config_key_defaults(config_limit_keys, &program->limits);
+    if (!reader->lines && config_setting_type(handler) != CONFIG_TYPE_GROUP) {
+        config_complain(reader, handler, "which program? write -- PROGRAM, not --handler %s",
+                        service->handler);
+        return;
+    }
     if (config_setting_type(handler) != CONFIG_TYPE_GROUP) {
         config_complain(reader, handler,
                         "which program? write { type = \"%s\"; command = [ \"/bin/cat\" ]; }",

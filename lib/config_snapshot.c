@@ -10,6 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* A file, or a command line, has a few MiB at most; printed, one byte may become four. */
+#define SIZE_MAX_BYTES (64 << 20)
+
 int config_snapshot_create(const struct config *config, const struct config_service *service,
                            struct error *error)
 {
@@ -32,7 +35,7 @@ int config_snapshot_create(const struct config *config, const struct config_serv
 static int read_all(int fd, struct buffer *text)
 {
     struct stat about;
-    if (fstat(fd, &about) < 0 || about.st_size > 1 << 20)
+    if (fstat(fd, &about) < 0 || about.st_size > SIZE_MAX_BYTES)
         return -1;
     char *room = buffer_reserve(text, (size_t)about.st_size);
     if (pread(fd, room, (size_t)about.st_size, 0) != about.st_size)

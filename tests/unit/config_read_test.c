@@ -469,6 +469,10 @@ static void command_line_needs_a_program(void **state)
     assert_null(command_line("", "x"));
     assert_string_equal(buffer_text(&errors),
                         "command line: the first word of command, the program, is empty\n");
+    release(NULL);
+    assert_null(config_load_command_line("unix:@x", "exec", NULL, 0, NULL, &errors));
+    assert_string_equal(buffer_text(&errors),
+                        "command line: which program? write -- PROGRAM, not --handler exec\n");
 }
 
 static void command_line_errors_have_no_line(void **state)

@@ -84,6 +84,30 @@ static void it_may_be_read_again(void **state)
     arrived = NULL;
 }
 
+/* What is small enough for a file is not too long for the way, however it has to be written. */
+static void long_words_arrive(void **state)
+{
+    enum { LENGTH = 500000 };
+    struct buffer errors = {0};
+    char *word = malloc(LENGTH + 1);
+    char program[] = "cat";
+    char *command[] = {program, word, NULL};
+    (void)state;
+    assert_non_null(word);
+    memset(word, 1, LENGTH);
+    word[LENGTH] = '\0';
+    config_release(config);
+    config = config_load_command_line("unix:@x", NULL, command, 0, NULL, &errors);
+    assert_non_null(config);
+    fd = config_snapshot_create(config, &config->services[0], &error);
+    assert_true(fd >= 0);
+    arrived = config_snapshot_read(fd, &error);
+    if (!arrived)
+        fail_msg("%s", error.text);
+    assert_string_equal(arrived->services[0].program.command.words[1], word);
+    free(word);
+}
+
 static void nobody_changes_it_on_the_way(void **state)
 {
     (void)state;
@@ -129,6 +153,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(service_arrives_as_it_was_sent, make, release),
         cmocka_unit_test_setup_teardown(it_may_be_read_again, make, release),
+        cmocka_unit_test_setup_teardown(long_words_arrive, make, release),
         cmocka_unit_test_setup_teardown(nobody_changes_it_on_the_way, make, release),
         cmocka_unit_test_setup_teardown(rubbish_is_no_snapshot, make, release),
     };
