@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * cgroup_mount_test - one's own control group is found wherever version 2 is mounted.
+ */
+#include "supervisor/pool/cgroup_mount.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+/* cmocka wants the three above first. */
+#include <cmocka.h>
+
+static void only_version_2_counts(void **state)
+{
+    (void)state;
+    assert_string_equal(cgroup_mount_own("0::/"), "/");
+    assert_string_equal(cgroup_mount_own("0::/system.slice/preforkd.service"),
+                        "/system.slice/preforkd.service");
+    assert_null(cgroup_mount_own("4:memory:/a"));
+    assert_null(cgroup_mount_own("10::/a"));
+    assert_null(cgroup_mount_own("0::"));
+    assert_null(cgroup_mount_own(""));
+}
+
+static void expect(const char *line, const char *own, const char *path)
+{
+    char found[CGROUP_MOUNT_PATH_MAX];
+    if (!path) {
+        assert_int_equal(cgroup_mount_match(line, own, found), -1);
+        return;
+    }
+    assert_int_equal(cgroup_mount_match(line, own, found), 0);
+    assert_string_equal(found, path);
+}
+
+static void matches_unified_and_hybrid(void **state)
+{
+    (void)state;
+    expect("31 23 0:28 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate", "/a/b",
+           "/sys/fs/cgroup/a/b");
+    expect("41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw", "/",
+           "/sys/fs/cgroup/unified");
+    expect("41 31 0:38 / /sys/fs/cgroup/unified rw shared:1 master:2 - cgroup2 x rw", "/a",
+           "/sys/fs/cgroup/unified/a");
+}
+
+static void matches_a_part_of_the_tree(void **state)
+{
+    (void)state;
+    expect("1 2 0:3 /a /mnt rw - cgroup2 c rw", "/a", "/mnt");
+    expect("1 2 0:3 /a /mnt rw - cgroup2 c rw", "/a/b", "/mnt/b");
+    expect("1 2 0:3 /a /mnt rw - cgroup2 c rw", "/ab", NULL);
+    expect("1 2 0:3 /a /mnt rw - cgroup2 c rw", "/", NULL);
+    expect("1 2 0:3 /../.. /mnt rw - cgroup2 c rw", "/a", NULL);
+}
+
+static void refuses_what_it_is_not(void **state)
+{
+    (void)state;
+    expect("32 31 0:29 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu", "/a", NULL);
+    expect("32 31 0:29 / /sys/fs/cgroup rw - tmpfs cgroup2 rw", "/a", NULL);
+    expect("32 31 0:29 / /with\\040space rw - cgroup2 c rw", "/a", NULL);
+    expect("32 31 0:29 /", "/a", NULL);
+    expect("", "/a", NULL);
+}
+
+static void path_has_room_or_is_refused(void **state)
+{
+    static char own[CGROUP_MOUNT_PATH_MAX];
+    (void)state;
+    memset(own, 'a', sizeof own - 1);
+    own[0] = '/';
+    expect("1 2 0:3 / /mnt rw - cgroup2 c rw", own, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_version_2_counts),       cmocka_unit_test(matches_unified_and_hybrid),
+        cmocka_unit_test(matches_a_part_of_the_tree),  cmocka_unit_test(refuses_what_it_is_not),
+        cmocka_unit_test(path_has_room_or_is_refused),
+    };
+    return cmocka_run_group_tests_name("cgroup_mount", tests, NULL, NULL);
+}
