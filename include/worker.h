@@ -87,6 +87,9 @@ struct worker_plan {
 /* In the pool, before any fork: find and initialise the handler. 0, or -1 with ERROR. */
 int worker_prepare(const struct worker_plan *plan, struct error *error);
 
+/* After worker_prepare(): are programs started before their client is there? */
+bool worker_is_warm(void);
+
 /* What is different for each worker. Its descriptors are the pool's, close-on-exec. */
 struct worker_birth {
     uint32_t slot;  /* its index in the scoreboard */

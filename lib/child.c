@@ -36,6 +36,12 @@ int child_adopt(struct child *child, pid_t pid)
     return 0;
 }
 
+bool child_is_ours(pid_t pid)
+{
+    siginfo_t info;
+    return pid > 0 && waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
 void child_signal(const struct child *child, int signal)
 {
     if (child->pidfd >= 0)

@@ -33,6 +33,9 @@ struct child_end {
  * had: the child was killed and reaped. */
 int child_adopt(struct child *child, pid_t pid);
 
+/* Is PID a child of ours that was not reaped? For pids that others tell us. */
+bool child_is_ours(pid_t pid);
+
 /* Send SIGNAL; with a value the child finds in si_value (sigqueue(3)). An ended child is no
  * error. */
 void child_signal(const struct child *child, int signal);

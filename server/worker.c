@@ -67,6 +67,11 @@ int worker_prepare(const struct worker_plan *plan, struct error *error)
     return 0;
 }
 
+bool worker_is_warm(void)
+{
+    return program_warm_wanted();
+}
+
 /* From here to lifeline(): signal handlers. Only async-signal-safe calls. */
 
 static unsigned whole_seconds(int64_t ms)

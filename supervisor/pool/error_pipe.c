@@ -25,7 +25,7 @@ static void begin(struct log_line *line, const struct error_pipe *p, enum log_le
     char peer[ADDRESS_TEXT_MAX];
     log_begin(line, level, message);
     log_int(line, "worker_pid", p->pid);
-    if (scoreboard_peer(p->shown, peer)[0] != '\0')
+    if (p->shown && scoreboard_peer(p->shown, peer)[0] != '\0')
         log_text(line, "peer", peer);
 }
 

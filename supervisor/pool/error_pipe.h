@@ -17,7 +17,7 @@
 struct error_pipe {
     struct loop *loop;
     struct loop_source source;           /* the read end; -1: closed */
-    const struct scoreboard_slot *shown; /* whose client is told */
+    const struct scoreboard_slot *shown; /* whose client is told; NULL: it has none */
     int pid;                             /* of the worker, to be told */
     struct buffer line;                  /* not ended yet */
     struct rate rate;                    /* of lines */

@@ -9,6 +9,7 @@
 #include "lib/fds.h"
 #include "lib/log_sink.h"
 #include "supervisor/pool/pool_strays.h"
+#include "supervisor/pool/pool_template.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,6 +37,7 @@ void orders_drain(struct pool *pool)
     pool->policy.stopping = true;
     close_listeners(pool);
     pool_drain_workers(pool, INT64_MAX);
+    pool_template_leave(pool);
 }
 
 static void stop(struct pool *pool)

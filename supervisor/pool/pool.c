@@ -21,6 +21,7 @@
 #include "lib/signals.h"
 #include "supervisor/pool/orders.h"
 #include "supervisor/pool/pool_strays.h"
+#include "supervisor/pool/pool_template.h"
 #include "supervisor/pool/worker_end.h"
 
 #include <errno.h>
@@ -83,7 +84,7 @@ static void follow_policy(struct pool *pool, int64_t *wake_ms)
         pool_policy_decide(&pool->policy, pool->table.starting, pool->table.ready, now);
     if (decision.drain > 0)
         pool_drain_workers(pool, decision.drain);
-    if (decision.fork > 0) {
+    if (decision.fork > 0 && (!pool_template_wanted(pool) || pool_template_ready(pool))) {
         fork_workers(pool, decision.fork, restart);
         pool->check_at_ms = clock_earlier(pool->check_at_ms, now + pool->limits.start_ms);
     }
@@ -265,13 +266,14 @@ int pool_init(struct pool *pool, int listeners, struct error *error)
         return -1;
     init_workers(pool);
     pool_strays_init(pool);
+    pool_template_init(pool);
     return 0;
 }
 
 static bool finished(const struct pool *pool)
 {
     return pool->policy.stopping && worker_table_count(&pool->table) == 0 &&
-           !pool_strays_left(pool);
+           !pool_strays_left(pool) && !pool_template_alive(pool);
 }
 
 static void check_deadlines(struct pool *pool)
@@ -289,6 +291,7 @@ void pool_run(struct pool *pool)
         int64_t wake_ms;
         follow_policy(pool, &wake_ms);
         report(pool);
+        wake_ms = clock_earlier(wake_ms, pool_template_check(pool, clock_now_ms()));
         wake_ms = clock_earlier(wake_ms, pool_strays_check(pool, clock_now_ms()));
         if (!finished(pool))
             loop_wait(&pool->loop, clock_earlier(wake_ms, pool->check_at_ms));

@@ -10,6 +10,7 @@
 #include "lib/loop.h"
 #include "supervisor/pool/pool_policy.h"
 #include "supervisor/pool/stray.h"
+#include "supervisor/pool/template.h"
 #include "supervisor/pool/worker_table.h"
 
 struct pool {
@@ -18,7 +19,11 @@ struct pool {
     int listeners[CHANNEL_LISTENERS_MAX];
     struct worker_plan plan;
     struct worker_table table;
-    struct strays strays; /* of programs */
+    struct strays strays;         /* of programs */
+    struct template templates[2]; /* of copies; pool_template.c tells which is which */
+    int template;
+    bool template_refused; /* the program has several threads */
+    int64_t renew_ms;      /* start the other template then */
     struct pool_policy policy;
     struct deadline_limits limits;
     struct loop loop;

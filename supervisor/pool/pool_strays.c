@@ -27,6 +27,14 @@ static ssize_t list_workers(void *owner, struct stray_worker *workers)
 {
     const struct pool *pool = owner;
     ssize_t count = 0;
+    for (int i = 0; i < 2; i++) {
+        if (pool->templates[i].orders > 0)
+            return -1;
+        if (pool->templates[i].state != TEMPLATE_NONE)
+            workers[count++] = (struct stray_worker){.pid = pool->templates[i].child.pid,
+                                                     .slot = UINT32_MAX,
+                                                     .program_ms = pool->templates[i].born_ms};
+    }
     for (uint32_t slot = 0; slot < pool->table.slots; slot++) {
         const struct worker_entry *entry = &pool->table.entries[slot];
         if (entry->child.pidfd < 0)
@@ -47,6 +55,8 @@ static bool is_client(void *owner, uint32_t slot, const char *ip, const char *po
 {
     const struct pool *pool = owner;
     char peer[ADDRESS_TEXT_MAX], theirs[ADDRESS_TEXT_MAX];
+    if (slot >= pool->table.slots)
+        return false;
     scoreboard_peer(&pool->plan.scoreboard->slots[slot], peer);
     snprintf(theirs, sizeof theirs, strchr(ip, ':') ? "[%s]:%s" : "%s:%s", ip, port);
     return peer[0] != '\0' && strcmp(peer, theirs) == 0;
@@ -56,7 +66,8 @@ void pool_strays_init(struct pool *pool)
 {
     static const struct stray_events events = {list_workers, is_client};
     if (has_strays(pool))
-        stray_init(&pool->strays, &events, pool, pool->table.slots, pool->service->kill_timeout);
+        stray_init(&pool->strays, &events, pool, pool->table.slots + 2,
+                   pool->service->kill_timeout);
 }
 
 void pool_strays_ended(struct pool *pool, const struct worker_entry *ended)

@@ -8,6 +8,7 @@
 #include "lib/dice.h"
 #include "supervisor/pool/obituary.h"
 #include "supervisor/pool/pool_strays.h"
+#include "supervisor/pool/pool_template.h"
 
 /* A program that accepts by itself and ends sooner than this after it was READY does not serve:
  * unlike a worker of ours, it cannot be made to end by a client that we would know of. */
@@ -66,8 +67,10 @@ static const char *go_on(struct pool *pool, const struct worker_end_facts *f,
         return "none, the pool is stopping";
     if (f->state == SCOREBOARD_DRAINING)
         return "none, it was leaving";
-    if (kind == WORKER_END_KIND_CRASHED)
+    if (kind == WORKER_END_KIND_CRASHED) {
         pool_policy_crashed(&pool->policy);
+        pool_template_renew(pool);
+    }
     if (kind != WORKER_END_KIND_FAILED)
         return "replaced at once";
     int64_t delay = pool_policy_failed(&pool->policy, false, clock_now_ms(), dice_roll());

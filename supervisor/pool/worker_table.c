@@ -159,6 +159,12 @@ static int fork_into(struct worker_table *table, struct worker_entry *entry,
         if (birth->error_fd < 0)
             return -1;
     }
+    if (table->order) {
+        int status = table->order(table, birth->slot, birth->error_fd);
+        fds_close(&birth->error_fd);
+        entry->ordered = status == 0;
+        return status;
+    }
     pid_t pid = fork();
     if (pid == 0)
         worker_run(table->plan, birth);
@@ -192,6 +198,66 @@ int worker_table_fork(struct worker_table *table)
     return 0;
 }
 
+/* A program leads a group. One that is about to be one does not yet, hence both. */
+static void kill_worker(struct worker_table *table, struct worker_entry *entry)
+{
+    entry->killed = true;
+    if (kind(table) != CONFIG_BUILT_IN && entry->child.pidfd >= 0)
+        stray_end_group(entry->child.pid, SIGKILL);
+    child_signal(&entry->child, SIGKILL);
+}
+
+static void cancel_order(struct worker_table *table, uint32_t slot)
+{
+    struct worker_entry *entry = &table->entries[slot];
+    error_pipe_close(&entry->errors);
+    settle_counters(table, slot);
+    set_state(table, slot, SCOREBOARD_FREE);
+    *entry = BLANK_ENTRY;
+}
+
+/* What was said to it while it was on order is said again. */
+static void catch_up(struct worker_table *table, struct worker_entry *entry)
+{
+    if (entry->killed)
+        kill_worker(table, entry);
+    else if (entry->state == SCOREBOARD_DRAINING)
+        child_signal(&entry->child, table->drain_signal);
+}
+
+static bool is_known(const struct worker_table *table, pid_t pid)
+{
+    for (uint32_t slot = 0; slot < table->slots; slot++)
+        if (table->entries[slot].child.pidfd >= 0 && table->entries[slot].child.pid == pid)
+            return true;
+    return false;
+}
+
+void worker_table_copied(struct worker_table *table, uint32_t slot, pid_t pid)
+{
+    struct worker_entry *entry = slot < table->slots ? &table->entries[slot] : NULL;
+    if (!entry || !entry->ordered) {
+        log_warning("a template answered an order that was not given");
+        return;
+    }
+    entry->ordered = false;
+    entry->errors.pid = pid;
+    if (child_is_ours(pid) && !is_known(table, pid) && watch(table, entry, pid) == 0) {
+        SCOREBOARD_STORE(table->plan->scoreboard->slots[slot].keeper.pid, pid);
+        catch_up(table, entry);
+        return;
+    }
+    log_warning("a template could not make a copy: %s", strerror(pid < 0 ? -pid : ECHILD));
+    cancel_order(table, slot);
+}
+
+void worker_table_uncopied(struct worker_table *table)
+{
+    for (uint32_t slot = 0; slot < table->slots; slot++)
+        if (table->entries[slot].ordered)
+            cancel_order(table, slot);
+}
+
 static int64_t drain_those(struct worker_table *table, int64_t count, bool busy_too,
                            int64_t leave_by_ms)
 {
@@ -221,15 +287,6 @@ void worker_table_signal_all(struct worker_table *table, int signal)
 {
     for (uint32_t slot = 0; slot < table->slots; slot++)
         child_signal(&table->entries[slot].child, signal);
-}
-
-/* A program leads a group. One that is about to be one does not yet, hence both. */
-static void kill_worker(struct worker_table *table, struct worker_entry *entry)
-{
-    entry->killed = true;
-    if (kind(table) != CONFIG_BUILT_IN && entry->child.pidfd >= 0)
-        stray_end_group(entry->child.pid, SIGKILL);
-    child_signal(&entry->child, SIGKILL);
 }
 
 void worker_table_kill_all(struct worker_table *table)

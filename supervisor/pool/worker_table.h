@@ -19,6 +19,7 @@ struct worker_entry {
     struct loop_source source;   /* its pidfd */
     enum scoreboard_state state; /* set by set_state() in worker_table.c only */
     bool killed;                 /* we sent SIGKILL */
+    bool ordered;                /* and not copied yet: there is no child */
     int64_t born_ms, ready_ms;
     struct deadline_notice notice;
     struct error_pipe errors; /* of a program */
@@ -29,6 +30,9 @@ struct worker_table {
     const struct worker_plan *plan;
     uint32_t slots;
     int drain_signal; /* what tells a worker to leave */
+    /* Where it is set, workers are not forked: it orders a copy for SLOT, 0, or -1 and errno.
+     * worker_table_copied() comes later, or worker_table_uncopied(). */
+    int (*order)(struct worker_table *table, uint32_t slot, int error_fd);
     struct worker_entry *entries;
     int64_t starting, ready, draining; /* entries in each state */
     /* Called when workers became READY. */
@@ -44,6 +48,12 @@ void worker_table_init(struct worker_table *table, struct loop *loop,
 
 /* Fork one into the lowest free slot. 0, or -1 and errno (EBUSY: every slot is taken). */
 int worker_table_fork(struct worker_table *table);
+
+/* The copy for SLOT, as a template says: the child PID, or -errno. What is not so is ignored. */
+void worker_table_copied(struct worker_table *table, uint32_t slot, pid_t pid);
+
+/* No order that is open will be answered. */
+void worker_table_uncopied(struct worker_table *table);
 
 /* Entries whose workers have said READY change state; got_ready() is called where any did. */
 void worker_table_notice_ready(struct worker_table *table);

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pool_template - see pool_template.h.
+ */
+#include "supervisor/pool/pool_template.h"
+
+#include "lib/clock.h"
+#include "lib/dice.h"
+#include "supervisor/pool/obituary.h"
+
+#include <errno.h>
+
+/* After a renewal that came to nothing. */
+#define RENEW_AGAIN_MS 10000
+
+/* The one that takes orders is pool->templates[pool->template]; the other one may be coming. */
+static struct template *current(struct pool *pool)
+{
+    return &pool->templates[pool->template];
+}
+
+static struct template *other(struct pool *pool)
+{
+    return &pool->templates[!pool->template];
+}
+
+static void on_ready(struct template *t)
+{
+    struct pool *pool = t->owner;
+    log_debug("template %d is ready after %lld ms", (int)t->child.pid,
+              (long long)(clock_now_ms() - t->born_ms));
+    pool->renew_ms = clock_deadline(t->born_ms, pool->service->program.warm_fork_max_age);
+    if (t == current(pool))
+        return;
+    template_leave(current(pool));
+    pool->template = !pool->template;
+}
+
+static void on_threaded(struct template *t, uint32_t threads)
+{
+    struct pool *pool = t->owner;
+    pool->template_refused = true;
+    pool->table.order = NULL;
+    template_leave(current(pool));
+    log_warning("warm_fork is not possible: the program has %u threads; every worker starts it "
+                "for itself",
+                threads);
+}
+
+static void on_copied(struct template *t, uint32_t slot, pid_t pid)
+{
+    struct pool *pool = t->owner;
+    worker_table_copied(&pool->table, slot, pid);
+}
+
+/* One that was getting ready counts like a worker that was: hold-off. One that was killed by us
+ * has done its work. */
+static void on_ended(struct template *t, enum template_state state, const struct child_end *end)
+{
+    struct pool *pool = t->owner;
+    char cause[OBITUARY_CAUSE_MAX];
+    worker_table_uncopied(&pool->table);
+    if (state == TEMPLATE_LEAVING || pool->policy.stopping)
+        return;
+    obituary_cause(end, cause);
+    if (t == other(pool)) {
+        pool->renew_ms = clock_now_ms() + RENEW_AGAIN_MS;
+        log_warning("the template that was to replace the present one ended by %s; the next try is "
+                    "in %d ms",
+                    cause, RENEW_AGAIN_MS);
+        return;
+    }
+    if (state == TEMPLATE_READY) {
+        log_warning("the template of the workers ended by %s; the next one is started", cause);
+        return;
+    }
+    int64_t delay = pool_policy_failed(&pool->policy, false, clock_now_ms(), dice_roll());
+    snprintf(pool->trouble, sizeof pool->trouble,
+             "the program ended by %s before it waited for a client", cause);
+    log_warning("%s; next try in %lld ms", pool->trouble, (long long)delay);
+}
+
+void pool_template_init(struct pool *pool)
+{
+    static const struct template_events events = {on_ready, on_threaded, on_copied, on_ended};
+    for (int i = 0; i < 2; i++)
+        template_init(&pool->templates[i], &pool->loop, &pool->plan, &events, pool);
+    pool->renew_ms = CLOCK_NEVER;
+    if (pool_template_wanted(pool))
+        pool->table.order = pool_template_order;
+}
+
+bool pool_template_wanted(const struct pool *pool)
+{
+    return pool->service->kind == CONFIG_EXEC && pool->service->program.warm_fork &&
+           worker_is_warm() && !pool->template_refused;
+}
+
+static void start(struct pool *pool, struct template *t)
+{
+    if (t->state != TEMPLATE_NONE || template_start(t) == 0)
+        return;
+    int64_t delay = pool_policy_failed(&pool->policy, true, clock_now_ms(), dice_roll());
+    snprintf(pool->trouble, sizeof pool->trouble, "cannot start the program: %s", strerror(errno));
+    log_warning("%s; next try in %lld ms", pool->trouble, (long long)delay);
+}
+
+bool pool_template_ready(struct pool *pool)
+{
+    if (current(pool)->state != TEMPLATE_READY)
+        start(pool, current(pool));
+    return current(pool)->state == TEMPLATE_READY;
+}
+
+int pool_template_order(struct worker_table *table, uint32_t slot, int error_fd)
+{
+    struct pool *pool = table->owner;
+    return template_order(current(pool), slot, error_fd);
+}
+
+void pool_template_renew(struct pool *pool)
+{
+    if (current(pool)->state == TEMPLATE_READY)
+        pool->renew_ms = clock_earlier(pool->renew_ms, clock_now_ms());
+}
+
+static int64_t check_start(struct pool *pool, struct template *t, int64_t now_ms)
+{
+    int64_t due = t->born_ms + pool->limits.start_ms;
+    if (t->state != TEMPLATE_STARTING || t->overdue)
+        return CLOCK_NEVER;
+    if (now_ms < due)
+        return due;
+    log_warning("the program did not wait for a client in time (start_timeout), killing it; does "
+                "it use its standard input or output?");
+    t->overdue = true;
+    child_signal(&t->child, SIGKILL);
+    return CLOCK_NEVER;
+}
+
+int64_t pool_template_check(struct pool *pool, int64_t now_ms)
+{
+    int64_t next = CLOCK_NEVER;
+    for (int i = 0; i < 2; i++)
+        next = clock_earlier(next, check_start(pool, &pool->templates[i], now_ms));
+    if (current(pool)->state != TEMPLATE_READY || other(pool)->state != TEMPLATE_NONE ||
+        pool->policy.stopping)
+        return next;
+    if (now_ms < pool->renew_ms)
+        return clock_earlier(next, pool->renew_ms);
+    pool->renew_ms = CLOCK_NEVER; /* its success sets a new date, its end too */
+    start(pool, other(pool));
+    return clock_earlier(next, now_ms + pool->limits.start_ms);
+}
+
+void pool_template_leave(struct pool *pool)
+{
+    for (int i = 0; i < 2; i++)
+        template_leave(&pool->templates[i]);
+}
+
+bool pool_template_alive(const struct pool *pool)
+{
+    return pool->templates[0].state != TEMPLATE_NONE || pool->templates[1].state != TEMPLATE_NONE;
+}

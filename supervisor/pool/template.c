@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * template - see template.h.
+ */
+#include "supervisor/pool/template.h"
+
+#include "include/warm.h"
+#include "lib/clock.h"
+#include "lib/fds.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void set_state(struct template *t, enum template_state state)
+{
+    static const bool allowed[4][4] = {
+        [TEMPLATE_NONE] = {[TEMPLATE_STARTING] = true},
+        [TEMPLATE_STARTING] =
+            {[TEMPLATE_READY] = true, [TEMPLATE_LEAVING] = true, [TEMPLATE_NONE] = true},
+        [TEMPLATE_READY] = {[TEMPLATE_LEAVING] = true, [TEMPLATE_NONE] = true},
+        [TEMPLATE_LEAVING] = {[TEMPLATE_NONE] = true},
+    };
+    assert(allowed[t->state][state]);
+    t->state = state;
+}
+
+void template_init(struct template *t, struct loop *loop, const struct worker_plan *plan,
+                   const struct template_events *events, void *owner)
+{
+    *t = (struct template){.loop = loop,
+                           .plan = plan,
+                           .events = events,
+                           .owner = owner,
+                           .child = CHILD_NONE,
+                           .pidfd = {.fd = -1},
+                           .control = {.fd = -1},
+                           .errors = ERROR_PIPE_NONE};
+}
+
+static void close_control(struct template *t)
+{
+    loop_remove(t->loop, &t->control);
+    fds_close(&t->control.fd);
+}
+
+static void on_pidfd(struct loop_source *source, uint32_t events)
+{
+    struct template *t = source->owner;
+    enum template_state state = t->state;
+    struct child_end end;
+    (void)events;
+    loop_remove(t->loop, source);
+    if (child_reap(&t->child, &end) != 1) {
+        loop_add(t->loop, source, EPOLLIN);
+        return;
+    }
+    source->fd = -1;
+    close_control(t);
+    error_pipe_close(&t->errors);
+    set_state(t, TEMPLATE_NONE);
+    t->orders = 0;
+    t->events->ended(t, state, &end);
+}
+
+static void hear_hello(struct template *t, const struct warm_hello *hello)
+{
+    if (hello->magic != WARM_MAGIC)
+        return;
+    if (hello->threads > 1) {
+        template_leave(t);
+        t->events->threaded(t, hello->threads);
+        return;
+    }
+    set_state(t, TEMPLATE_READY);
+    t->events->ready(t);
+}
+
+static void hear_answer(struct template *t, const struct warm_answer *answer)
+{
+    if (answer->magic != WARM_MAGIC || t->orders == 0) {
+        log_warning("template %d said what was not asked", (int)t->child.pid);
+        return;
+    }
+    t->orders--;
+    t->events->copied(t, answer->slot, answer->pid);
+}
+
+/* Packets of one kind in each state; one of another length is nothing that a template says. */
+static void on_control(struct loop_source *source, uint32_t events)
+{
+    struct template *t = source->owner;
+    struct warm_hello hello;
+    struct warm_answer answer;
+    int passed = -1, status;
+    (void)events;
+    if (t->state == TEMPLATE_STARTING) {
+        status = fds_receive(source->fd, &hello, sizeof hello, &passed);
+        if (status > 0)
+            hear_hello(t, &hello);
+    } else {
+        status = fds_receive(source->fd, &answer, sizeof answer, &passed);
+        if (status > 0)
+            hear_answer(t, &answer);
+    }
+    fds_close(&passed);
+    if (status == 0 || (status < 0 && errno != EAGAIN && errno != EINTR && errno != EBADMSG))
+        close_control(t); /* it is ending */
+}
+
+static int watch(struct template *t, pid_t pid, int control)
+{
+    t->control = (struct loop_source){control, on_control, t};
+    if (child_adopt(&t->child, pid) < 0) {
+        fds_close(&t->control.fd);
+        return -1;
+    }
+    t->pidfd = (struct loop_source){t->child.pidfd, on_pidfd, t};
+    if (loop_add(t->loop, &t->control, EPOLLIN) == 0 && loop_add(t->loop, &t->pidfd, EPOLLIN) == 0)
+        return 0;
+    close_control(t);
+    child_discard(&t->child);
+    t->pidfd.fd = -1;
+    return -1;
+}
+
+int template_start(struct template *t)
+{
+    int control[2];
+    struct worker_birth birth = {0};
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0)
+        return -1;
+    birth.control_fd = control[1];
+    birth.error_fd = error_pipe_open(&t->errors, t->loop, NULL);
+    pid_t pid = birth.error_fd < 0 ? -1 : fork();
+    if (pid == 0)
+        worker_run(t->plan, &birth);
+    fds_close(&control[1]);
+    fds_close(&birth.error_fd);
+    t->errors.pid = pid;
+    if (pid < 0)
+        fds_close(&control[0]);
+    if (pid < 0 || watch(t, pid, control[0]) < 0) {
+        int saved = errno;
+        error_pipe_close(&t->errors);
+        errno = saved;
+        return -1;
+    }
+    t->born_ms = clock_now_ms();
+    t->overdue = false;
+    set_state(t, TEMPLATE_STARTING);
+    return 0;
+}
+
+int template_order(struct template *t, uint32_t slot, int error_fd)
+{
+    struct warm_order order = {.magic = WARM_MAGIC, .slot = slot, .gate_open = t->plan->gate_open};
+    assert(t->state == TEMPLATE_READY);
+    if (fds_send(t->control.fd, &order, sizeof order, error_fd) < 0)
+        return -1;
+    t->orders++;
+    return 0;
+}
+
+void template_leave(struct template *t)
+{
+    if (t->state == TEMPLATE_NONE || t->state == TEMPLATE_LEAVING)
+        return;
+    set_state(t, TEMPLATE_LEAVING);
+    child_signal(&t->child, SIGKILL);
+}
