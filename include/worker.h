@@ -79,6 +79,10 @@ struct worker_plan {
     int error_fd;   /* of a program: where its errors go; each worker has its own there */
     int library_fd; /* the preload library; -1: there is none */
     int scoreboard_fd;
+    /* For programs that accept by themselves. */
+    uint32_t generation;
+    const char *notify_name;  /* NOTIFY_SOCKET */
+    const char *einhorn_path; /* EINHORN_SOCK_PATH; NULL: there is none */
     int keep_below; /* close every descriptor from this number on */
     struct scoreboard *scoreboard;
     pid_t pool_pid;

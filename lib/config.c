@@ -48,9 +48,15 @@ uint32_t config_scoreboard_slots(const struct config_service *service)
 /* The standard ones, channel, loop, listeners, and some air. */
 #define POOL_DESCRIPTORS (32 + CHANNEL_LISTENERS_MAX)
 
+/* Of programs that accept by themselves: their ways to speak to the pool. */
+#define LISTEN_DESCRIPTORS 72
+
+/* A pidfd for each, and where a program's errors come from. */
 unsigned long config_pool_descriptors(const struct config_service *service)
 {
-    return (unsigned long)config_start_workers(service) + POOL_DESCRIPTORS;
+    unsigned long each = service->kind == CONFIG_BUILT_IN ? 1 : 2;
+    return each * (unsigned long)config_start_workers(service) + POOL_DESCRIPTORS +
+           (service->kind == CONFIG_LISTEN ? LISTEN_DESCRIPTORS : 0);
 }
 
 static void release_service(struct config_service *service)

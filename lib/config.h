@@ -119,6 +119,9 @@ const char *config_option(const struct config_service *service, const char *name
 /* Is the program to be told of its sockets in this way? */
 bool config_protocol(const struct config_program *program, const char *name);
 
+/* The number of the signal that tells such a program to finish. */
+int config_stop_signal(const struct config_program *program);
+
 /* Workers wanted at the start, and the most there may be. */
 int64_t config_start_workers(const struct config_service *service);
 int64_t config_most_workers(const struct config_service *service);

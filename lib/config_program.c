@@ -5,6 +5,8 @@
  */
 #include "lib/config_reader.h"
 
+#include <signal.h>
+
 static void check_command(struct config_reader *reader, const config_setting_t *group,
                           const struct config_program *program)
 {
@@ -72,4 +74,14 @@ void config_check_program(struct config_reader *reader, const config_setting_t *
             config_complain(reader, config_place(group, "stderr"),
                             "stderr = \"socket\" is for type \"exec\": here is no client");
     }
+}
+
+int config_stop_signal(const struct config_program *program)
+{
+    static const int numbers[] = {
+#define SIGNAL(name) [CONFIG_STOP_##name] = SIG##name,
+        CONFIG_STOP_SIGNALS(SIGNAL)
+#undef SIGNAL
+    };
+    return numbers[program->stop_signal];
 }

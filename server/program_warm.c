@@ -7,7 +7,6 @@
 #include "include/warm.h"
 #include "lib/log.h"
 #include "lib/memory.h"
-#include "lib/signals.h"
 #include "server/program.h"
 
 #include <errno.h>
@@ -113,7 +112,6 @@ void program_warm_start(uint32_t slot, int control_fd)
     struct warm_plan warm;
     struct error error;
     int log = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, program.plan->keep_below);
-    signals_block_all();
     if (program_limit(&error) == 0 && place_placeholder(&error) == 0) {
         fill_plan(&warm, slot, control_fd);
         put_variables(&warm);

@@ -176,6 +176,13 @@ static void wait_at_gate(void)
 static void init_program(const struct worker_birth *birth)
 {
     struct error error;
+    bool ahead = self.plan->service->kind == CONFIG_LISTEN || program_warm_wanted();
+    if (ahead)
+        signals_block_all(); /* what comes from now on finds a program, or none */
+    if (self.stopping) {
+        slot_set_phase(self.connection.slot, SCOREBOARD_LEAVING);
+        _exit(WORKER_EXIT_LEFT);
+    }
     if (program_birth(&error) < 0)
         log_error("%s", error.text);
     else if (self.plan->service->kind == CONFIG_LISTEN)

@@ -37,7 +37,8 @@ int main(int argc, char **argv)
     prctl(PR_SET_NAME, "preforkd-pool");
     if (sys_close_range(CHANNEL_FD_CHANNEL, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
         return EXIT_CODE_OS;
-    if (pool_init(&pool, listeners, &error) < 0) {
+    unsigned generation = (unsigned)strtoul(argv[2], NULL, 10);
+    if (pool_init(&pool, generation, listeners, &error) < 0) {
         channel_send(pool.channel.fd, CHANNEL_FAILED, 0, 0, error.text, -1);
         return (int)error.code;
     }

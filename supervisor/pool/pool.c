@@ -20,6 +20,7 @@
 #include "lib/log_sink.h"
 #include "lib/signals.h"
 #include "supervisor/pool/orders.h"
+#include "supervisor/pool/pool_listen.h"
 #include "supervisor/pool/pool_strays.h"
 #include "supervisor/pool/pool_template.h"
 #include "supervisor/pool/worker_end.h"
@@ -224,13 +225,7 @@ static int64_t with_clock_error(int64_t limit_ms)
 
 static int drain_signal(const struct config_service *service)
 {
-    static const int stop_signals[] = {
-#define SIGNAL(name) [CONFIG_STOP_##name] = SIG##name,
-        CONFIG_STOP_SIGNALS(SIGNAL)
-#undef SIGNAL
-    };
-    return service->kind == CONFIG_LISTEN ? stop_signals[service->program.stop_signal]
-                                          : WORKER_DRAIN;
+    return service->kind == CONFIG_LISTEN ? config_stop_signal(&service->program) : WORKER_DRAIN;
 }
 
 static void init_workers(struct pool *pool)
@@ -250,7 +245,7 @@ static void init_workers(struct pool *pool)
                                             .kill_ms = service->kill_timeout};
 }
 
-int pool_init(struct pool *pool, int listeners, struct error *error)
+int pool_init(struct pool *pool, unsigned generation, int listeners, struct error *error)
 {
     *pool = (struct pool){.channel = {.fd = CHANNEL_FD_CHANNEL}};
     pool->config = config_snapshot_read(CHANNEL_FD_CONFIG, error);
@@ -258,11 +253,13 @@ int pool_init(struct pool *pool, int listeners, struct error *error)
         return -1;
     pool->service = &pool->config->services[0];
     pool->plan.service = pool->service;
+    pool->plan.generation = generation;
     log_configure((enum log_level)pool->config->log.level,
                   (enum log_format)pool->config->log.format);
     describe_descriptors(pool, listeners);
     if (init_scoreboard(pool, error) < 0 || arrange_descriptors(pool, error) < 0 ||
-        init_loop(pool, error) < 0 || worker_prepare(&pool->plan, error) < 0)
+        init_loop(pool, error) < 0 || pool_listen_init(pool, error) < 0 ||
+        worker_prepare(&pool->plan, error) < 0)
         return -1;
     init_workers(pool);
     pool_strays_init(pool);
@@ -292,6 +289,7 @@ void pool_run(struct pool *pool)
         follow_policy(pool, &wake_ms);
         report(pool);
         wake_ms = clock_earlier(wake_ms, pool_template_check(pool, clock_now_ms()));
+        wake_ms = clock_earlier(wake_ms, pool_listen_check(pool, clock_now_ms()));
         wake_ms = clock_earlier(wake_ms, pool_strays_check(pool, clock_now_ms()));
         if (!finished(pool))
             loop_wait(&pool->loop, clock_earlier(wake_ms, pool->check_at_ms));

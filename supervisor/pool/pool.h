@@ -8,6 +8,8 @@
 #include "include/channel.h"
 #include "lib/config.h"
 #include "lib/loop.h"
+#include "supervisor/pool/einhorn.h"
+#include "supervisor/pool/notify.h"
 #include "supervisor/pool/pool_policy.h"
 #include "supervisor/pool/stray.h"
 #include "supervisor/pool/template.h"
@@ -19,7 +21,11 @@ struct pool {
     int listeners[CHANNEL_LISTENERS_MAX];
     struct worker_plan plan;
     struct worker_table table;
-    struct strays strays;         /* of programs */
+    struct strays strays; /* of programs */
+    /* Of programs that accept by themselves. */
+    bool programs_say;
+    struct notify sd_notify;
+    struct einhorn einhorn;
     struct template templates[2]; /* of copies; pool_template.c tells which is which */
     int template;
     bool template_refused; /* the program has several threads */
@@ -38,9 +44,9 @@ struct pool {
     char trouble[256]; /* why workers could not be started; "" when well */
 };
 
-/* The inits, in order: descriptors of channel.h, configuration, scoreboard, handler, event loop.
+/* The inits, in order: descriptors of channel.h, configuration, scoreboard, event loop, handler.
  * LISTENERS: how many listening sockets there are. 0, or -1 with ERROR. */
-int pool_init(struct pool *pool, int listeners, struct error *error);
+int pool_init(struct pool *pool, unsigned generation, int listeners, struct error *error);
 
 /* Send COUNT workers away; what they have in hand may go on for graceful_timeout. */
 void pool_drain_workers(struct pool *pool, int64_t count);

@@ -87,6 +87,8 @@ static void settle_counters(struct worker_table *table, uint32_t slot)
     SCOREBOARD_STORE(worker->bytes_in, 0);
     SCOREBOARD_STORE(worker->bytes_out, 0);
     SCOREBOARD_STORE(worker->phase, SCOREBOARD_UNBORN);
+    if (kind(table) == CONFIG_LISTEN)
+        scoreboard_say(&table->plan->scoreboard->slots[slot], "");
     /* It may have died between the two halves of an update. */
     SCOREBOARD_STORE(worker->sequence, (worker->sequence + 1) & ~1u);
 }
@@ -106,12 +108,34 @@ void worker_table_notice_ready(struct worker_table *table)
         table->got_ready(table);
 }
 
+struct worker_entry *worker_table_find(struct worker_table *table, pid_t pid)
+{
+    for (uint32_t slot = 0; slot < table->slots; slot++)
+        if (table->entries[slot].child.pidfd >= 0 && table->entries[slot].child.pid == pid)
+            return &table->entries[slot];
+    return NULL;
+}
+
+uint32_t worker_table_slot(const struct worker_table *table, const struct worker_entry *entry)
+{
+    return (uint32_t)(entry - table->entries);
+}
+
+/* No code of ours runs in it: its half of the slot is ours. */
+void worker_table_ready(struct worker_table *table, uint32_t slot)
+{
+    if (table->entries[slot].state != SCOREBOARD_STARTING)
+        return;
+    SCOREBOARD_STORE(table->plan->scoreboard->slots[slot].worker.phase, SCOREBOARD_IDLE);
+    worker_table_notice_ready(table);
+}
+
 static void on_pidfd(struct loop_source *source, uint32_t events)
 {
     struct worker_table *table = source->owner;
     struct worker_entry *entry =
         (struct worker_entry *)(void *)((char *)source - offsetof(struct worker_entry, source));
-    uint32_t slot = (uint32_t)(entry - table->entries);
+    uint32_t slot = worker_table_slot(table, entry);
     struct child_end end;
     (void)events;
     worker_table_notice_ready(table); /* it may have been READY, and we not have looked yet */
@@ -207,6 +231,15 @@ static void kill_worker(struct worker_table *table, struct worker_entry *entry)
     child_signal(&entry->child, SIGKILL);
 }
 
+void worker_table_kill(struct worker_table *table, uint32_t slot, const char *why)
+{
+    struct worker_entry *entry = &table->entries[slot];
+    if (entry->killed)
+        return;
+    log_warning("worker %d %s, killing it", (int)entry->child.pid, why);
+    kill_worker(table, entry);
+}
+
 static void cancel_order(struct worker_table *table, uint32_t slot)
 {
     struct worker_entry *entry = &table->entries[slot];
@@ -225,14 +258,6 @@ static void catch_up(struct worker_table *table, struct worker_entry *entry)
         child_signal(&entry->child, table->drain_signal);
 }
 
-static bool is_known(const struct worker_table *table, pid_t pid)
-{
-    for (uint32_t slot = 0; slot < table->slots; slot++)
-        if (table->entries[slot].child.pidfd >= 0 && table->entries[slot].child.pid == pid)
-            return true;
-    return false;
-}
-
 void worker_table_copied(struct worker_table *table, uint32_t slot, pid_t pid)
 {
     struct worker_entry *entry = slot < table->slots ? &table->entries[slot] : NULL;
@@ -242,7 +267,7 @@ void worker_table_copied(struct worker_table *table, uint32_t slot, pid_t pid)
     }
     entry->ordered = false;
     entry->errors.pid = pid;
-    if (child_is_ours(pid) && !is_known(table, pid) && watch(table, entry, pid) == 0) {
+    if (child_is_ours(pid) && !worker_table_find(table, pid) && watch(table, entry, pid) == 0) {
         SCOREBOARD_STORE(table->plan->scoreboard->slots[slot].keeper.pid, pid);
         catch_up(table, entry);
         return;
@@ -311,9 +336,9 @@ static void carry_out(struct worker_table *table, struct worker_entry *entry,
         child_signal_value(&entry->child, WORKER_CUT,
                            worker_cut_value(view->sequence, verdict.reason));
     } else if (verdict.action == DEADLINE_KILL && !entry->killed) {
-        log_warning("worker %d did not %s in time, killing it", (int)entry->child.pid,
-                    overdue(view));
-        kill_worker(table, entry);
+        char why[64];
+        snprintf(why, sizeof why, "did not %s in time", overdue(view));
+        worker_table_kill(table, worker_table_slot(table, entry), why);
     }
 }
 

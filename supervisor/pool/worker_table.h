@@ -21,6 +21,7 @@ struct worker_entry {
     bool killed;                 /* we sent SIGKILL */
     bool ordered;                /* and not copied yet: there is no child */
     int64_t born_ms, ready_ms;
+    int64_t alive_ms; /* when its program last said so (WATCHDOG=1) */
     struct deadline_notice notice;
     struct error_pipe errors; /* of a program */
 };
@@ -57,6 +58,16 @@ void worker_table_uncopied(struct worker_table *table);
 
 /* Entries whose workers have said READY change state; got_ready() is called where any did. */
 void worker_table_notice_ready(struct worker_table *table);
+
+/* The worker whose pid that is, NULL where there is none; and the slot of an entry. */
+struct worker_entry *worker_table_find(struct worker_table *table, pid_t pid);
+uint32_t worker_table_slot(const struct worker_table *table, const struct worker_entry *entry);
+
+/* A program that accepts by itself is READY. Nothing where it is not STARTING. */
+void worker_table_ready(struct worker_table *table, uint32_t slot);
+
+/* SIGKILL to one; WHY completes "worker 4711 …" in the log. */
+void worker_table_kill(struct worker_table *table, uint32_t slot, const char *why);
 
 /* Tell COUNT workers to leave, idle ones first; connections that they have in hand may go on until
  * LEAVE_BY_MS. Already leaving ones are not counted. */
