@@ -41,13 +41,13 @@ TESTABLE   := $(filter-out %/main.o $(BUILD)/client/preforkc.o $(BUILD)/client/p
                 $(SUPERVISOR) $(POOL) $(SERVER) $(CTL) $(CLIENT))
 
 # The preload library, and the few leaf units that it has in common with workers. They are compiled
-# once more: position-independent, showing nothing but the hooks, and never with a sanitizer, which
-# would have to be first in every program that is served.
+# once more: position-independent, showing nothing but the hooks, without what headers inline of the
+# functions that are hooked, and never with a sanitizer, which would have to be first in every program.
 PRELOAD    := $(BUILD)/preforkd-preload.so
 PRELOAD_O  := $(patsubst %.c,$(BUILD)/preload/%.o,$(wildcard server/preload/*.c) server/accept.c \
                 server/slot.c server/ucspi.c lib/clock.c lib/error.c lib/fds.c lib/warm.c)
 PRELOAD_CC  = $(CC) -std=c17 $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -fstack-protector-strong -fPIC \
-                -fvisibility=hidden -MMD -MP
+                -fvisibility=hidden -U__OPTIMIZE__ -MMD -MP
 
 .PHONY: FORCE all run test unit scenario lint asan bench man install clean help deps format
 all: $(PROGRAMS) $(PRELOAD)  ## build the four programs and the preload library (the default)

@@ -13,16 +13,19 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PRELOAD     "LD_PRELOAD"
-#define PRELOAD_MAX 40 /* "/proc/self/fd/" and a number */
-#define ROOM        16 /* pointers that environment_add() may need; UCSPI_VARIABLES at most */
+#define PRELOAD        "LD_PRELOAD"
+#define PRELOAD_MAX    40 /* "/proc/self/fd/" and a number */
+#define NAME_MAX_BYTES 32
+#define ROOM           16 /* pointers that environment_add() may need; UCSPI_VARIABLES at most */
 
 /* In front of each list of ours: what munmap(2) wants to know. */
 struct head {
     size_t size;
 };
 
-static char **roomy; /* the program's environment as environment_clean() left it */
+/* The program's environment as environment_clean() left it. */
+static char **roomy;
+static size_t roomy_length;
 
 static size_t length_of(char *const *list)
 {
@@ -115,19 +118,31 @@ void environment_clean(int library_fd)
         }
     /* main() is called with what `environ` is by then (glibc), or with the one above (musl). */
     roomy = environment_with(environ, NULL, 0);
-    if (roomy)
-        environ = roomy;
+    if (!roomy)
+        return;
+    roomy_length = length_of(roomy);
+    environ = roomy;
+}
+
+/* By way of the C library: a program that has made itself a list of its own may free each of its
+ * strings later (perl does). */
+static void set_one_by_one(char *const *texts, int count)
+{
+    for (int i = 0; i < count; i++) {
+        char name[NAME_MAX_BYTES];
+        const char *value = strchr(texts[i], '=') + 1;
+        int length = (int)(value - texts[i]) - 1;
+        if (snprintf(name, sizeof name, "%.*s", length, texts[i]) == length)
+            setenv(name, value, 1);
+    }
 }
 
 void environment_add(char *const *texts, int count, const char *const *names)
 {
-    char **list = environ;
-    if (list != roomy || length_of(list) > length_of(roomy)) /* the program made itself another */
-        list = environment_with(environ, texts, count);
-    if (!list)
-        return;
     for (; *names; names++)
-        remove_name(list, *names, strlen(*names));
-    put(list, texts, count);
-    environ = list;
+        remove_name(environ, *names, strlen(*names));
+    if (environ == roomy && count <= ROOM && length_of(roomy) <= roomy_length)
+        put(roomy, texts, count);
+    else
+        set_one_by_one(texts, count);
 }

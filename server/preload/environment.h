@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * environment - lists of "NAME=value", changed without malloc(3): a hook may run in a signal
- * handler of the program, and before main().
+ * environment - the program's environment, and those it hands to others: lists of "NAME=value".
+ *
+ * Nothing is allocated with malloc(3), since a hook may run in a signal handler of the program;
+ * but where the program has made itself a list of its own, setenv(3) may do so.
  */
 #ifndef SERVER_PRELOAD_ENVIRONMENT_H
 #define SERVER_PRELOAD_ENVIRONMENT_H

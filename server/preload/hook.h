@@ -17,8 +17,9 @@
 /* Another name of a hook in the same file. */
 #define HOOK_ALIAS(name) __attribute__((visibility("default"), alias(name)))
 
-/* A symbol whose name lib/banned.h forbids to be written: it makes no such calls, and this library
- * has to be there when others do. */
+/* Behind a declaration: the symbol is NAME. For names that lib/banned.h forbids to be written (this
+ * project makes no such calls, but has to be there when others do), and such as headers make others
+ * of. */
 #define HOOK_NAMED(name) __asm__(name) __attribute__((visibility("default")))
 
 #endif

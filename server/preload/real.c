@@ -18,7 +18,7 @@ static const char *const names[] = {
     REAL_FUNCTIONS(F) REAL_GLIBC_FUNCTIONS(F)
 #undef F
 #define F(id, name) name,
-        REAL_FORBIDDEN_FUNCTIONS(F)
+        REAL_NAMED_FUNCTIONS(F)
 #undef F
 };
 

@@ -25,15 +25,15 @@
     /* hook_descriptor.c */                                                                        \
     F(close) F(dup) F(dup2) F(dup3) F(fcntl) F(ioctl)                                              \
     /* hook_process.c */                                                                           \
-    F(fork) F(posix_spawn) F(posix_spawnp) F(daemon)                                               \
+    F(fork) F(posix_spawn) F(posix_spawnp) F(daemon) F(forkpty) F(login_tty)                                               \
     /* hook_exec.c */                                                                              \
     F(execve) F(execveat) F(execvpe) F(fexecve)                                                    \
     /* hook_stdio.c */                                                                             \
-    F(fgetc) F(getc) F(getchar) F(fgets) F(fread) F(getline) F(getdelim) F(vscanf) F(vfscanf)      \
+    F(fgetc) F(getc) F(getchar) F(fgets) F(fread) F(getline) F(getdelim)      \
     F(fputc) F(putc) F(putchar) F(puts) F(fputs) F(fwrite) F(vprintf) F(vfprintf) F(fflush)        \
     F(fclose) F(freopen)                                                                           \
     /* hook_stdio_wide.c */                                                                        \
-    F(fgetwc) F(getwc) F(getwchar) F(fgetws) F(vwscanf) F(vfwscanf) F(fputwc) F(putwc)             \
+    F(fgetwc) F(getwc) F(getwchar) F(fgetws) F(fputwc) F(putwc)             \
     F(putwchar) F(fputws) F(vwprintf) F(vfwprintf)
 
 /* Only glibc has these. */
@@ -51,16 +51,20 @@
     F(getwchar_unlocked) F(fgetws_unlocked) F(fputwc_unlocked) F(putwc_unlocked)                   \
     F(putwchar_unlocked) F(fputws_unlocked)                                                        \
     /* what macros of <stdio.h> and <wchar.h> call when a buffer is empty or full */               \
-    F(__overflow) F(__underflow) F(__uflow) F(__woverflow) F(__wunderflow) F(__wuflow)             \
-    /* ISO C's scanf, which the headers call by these names */                                     \
-    F(__isoc99_vscanf) F(__isoc99_vfscanf) F(__isoc99_vwscanf) F(__isoc99_vfwscanf)
+    F(__overflow) F(__underflow) F(__uflow) F(__woverflow) F(__wunderflow) F(__wuflow)
 #else
 #define REAL_GLIBC_FUNCTIONS(F)
 #endif
 
-/* lib/banned.h forbids some of the names as words of this project: these have others here. */
-#define REAL_FORBIDDEN_FUNCTIONS(F)                                                                \
-    F(run_shell, "system") F(open_shell, "popen") F(fork_sharing, "vfork") F(fork_plainly, "_Fork")
+/* Those whose names cannot be written here, or are not what they seem (hook.h, HOOK_NAMED). */
+#define REAL_NAMED_FUNCTIONS(F)                                                                    \
+    F(run_shell, "system") F(open_shell, "popen") F(fork_sharing, "vfork") F(fork_plainly, "_Fork")\
+    F(plain_vscanf, "vscanf") F(plain_vfscanf, "vfscanf")                                          \
+    F(plain_vwscanf, "vwscanf") F(plain_vfwscanf, "vfwscanf")                                      \
+    F(c99_vscanf, "__isoc99_vscanf") F(c99_vfscanf, "__isoc99_vfscanf")                            \
+    F(c99_vwscanf, "__isoc99_vwscanf") F(c99_vfwscanf, "__isoc99_vfwscanf")                        \
+    F(c23_vscanf, "__isoc23_vscanf") F(c23_vfscanf, "__isoc23_vfscanf")                            \
+    F(c23_vwscanf, "__isoc23_vwscanf") F(c23_vfwscanf, "__isoc23_vfwscanf")
 /* clang-format on */
 
 enum real_function {
@@ -68,7 +72,7 @@ enum real_function {
     REAL_FUNCTIONS(F) REAL_GLIBC_FUNCTIONS(F)
 #undef F
 #define F(id, name) REAL_##id,
-        REAL_FORBIDDEN_FUNCTIONS(F)
+        REAL_NAMED_FUNCTIONS(F)
 #undef F
             REAL_COUNT
 };
