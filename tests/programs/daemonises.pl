@@ -1,0 +1,20 @@
+#!/usr/bin/perl
+# Becomes a daemon as in the books, tells the daemon's pid, and ends. With an argument the daemon
+# ignores SIGTERM.
+use strict;
+use POSIX;
+
+pipe(my $reader, my $writer) or die;
+if (fork() == 0) {
+    POSIX::setsid();
+    $SIG{TERM} = 'IGNORE' if @ARGV;
+    exit 0 if fork();
+    syswrite $writer, "$$\n";
+    close $writer;
+    POSIX::close($_) for 0 .. 2;
+    sleep 1000;
+    exit 0;
+}
+wait;
+close $writer;
+syswrite STDOUT, scalar <$reader>;
