@@ -69,7 +69,7 @@
 #define CONFIG_PROGRAM_KEYS \
     LIST(command, "the program and its arguments, never through a shell; a name without / is " \
          "looked for in PATH; required") \
-    WORD(directory, "/", "where it runs; \".\" stays where preforkd was started") \
+    WORD(directory, "/", "where it runs; \".\" stays where preforkd is, which is / with -d") \
     VARIABLES(environment, "what it finds in its environment besides the standard variables") \
     WORD(user, NULL, "run it as this user instead of the global one") \
     WORD(group, NULL, "and as this group, alone, instead of the user's groups") \

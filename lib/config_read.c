@@ -184,6 +184,9 @@ struct config *config_load_snapshot(const char *text, struct buffer *errors)
     return load_text(text, &reader, errors);
 }
 
+/* As many clients at a time as tcpserver serves without being told a number. */
+#define COMMAND_WORKERS 40
+
 /* The group of a handler that runs COMMAND as tcpserver would: where we are. */
 static void print_command(struct buffer *text, char *const *command)
 {
@@ -223,6 +226,8 @@ struct config *config_load_command_line(const char *address, const char *handler
         config_print_word(&text, handler);
     else
         print_command(&text, command);
+    if (workers == 0 && !handler)
+        workers = COMMAND_WORKERS;
     if (workers > 0)
         buffer_printf(&text, "; workers = %" PRId64, workers);
     buffer_printf(&text, "; }; };\n");

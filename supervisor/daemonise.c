@@ -54,7 +54,7 @@ static void give_up_terminal(void)
     fds_close(&null);
 }
 
-void daemonise_begin(void)
+void daemonise_begin(bool stay)
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0) {
@@ -71,7 +71,7 @@ void daemonise_begin(void)
         _exit(EXIT_CODE_OK);
     report_fd = ends[1];
     give_up_terminal();
-    if (chdir("/") < 0)
+    if (!stay && chdir("/") < 0)
         _exit(EXIT_CODE_OS);
 }
 

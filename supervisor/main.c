@@ -69,7 +69,7 @@ static int serve(const struct options *options, struct config *config)
     static struct supervisor supervisor;
     struct error error;
     if (options->daemonise)
-        daemonise_begin();
+        daemonise_begin(options->command != NULL);
     signals_block_all(); /* from here on they are events */
     log_sink_open();
     log_identify("supervisor", NULL);

@@ -290,9 +290,11 @@ void pool_run(struct pool *pool)
         report(pool);
         wake_ms = clock_earlier(wake_ms, pool_template_check(pool, clock_now_ms()));
         wake_ms = clock_earlier(wake_ms, pool_listen_check(pool, clock_now_ms()));
+        wake_ms = clock_earlier(wake_ms, cgroup_check(&pool->table.cgroup, clock_now_ms()));
         wake_ms = clock_earlier(wake_ms, pool_strays_check(pool, clock_now_ms()));
         if (!finished(pool))
             loop_wait(&pool->loop, clock_earlier(wake_ms, pool->check_at_ms));
         check_deadlines(pool);
     }
+    cgroup_release(&pool->table.cgroup);
 }

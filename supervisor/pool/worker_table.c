@@ -34,6 +34,9 @@ void worker_table_init(struct worker_table *table, struct loop *loop,
                        const struct worker_plan *plan, uint32_t slots)
 {
     *table = (struct worker_table){.loop = loop, .plan = plan, .slots = slots};
+    table->cgroup = CGROUP_NONE;
+    if (kind(table) != CONFIG_BUILT_IN)
+        cgroup_init(&table->cgroup, plan->service->name, slots);
     table->entries = memory_zeroed(slots, sizeof *table->entries);
     for (uint32_t i = 0; i < slots; i++)
         table->entries[i] = BLANK_ENTRY;
@@ -149,6 +152,8 @@ static void on_pidfd(struct loop_source *source, uint32_t events)
     error_pipe_close(&entry->errors);
     struct worker_entry ended = *entry;
     table->ended(table, slot, &ended, &end);
+    cgroup_ended(&table->cgroup, slot,
+                 clock_deadline(clock_now_ms(), table->plan->service->kill_timeout));
     settle_counters(table, slot);
     set_state(table, slot, SCOREBOARD_FREE);
     *entry = BLANK_ENTRY;
@@ -189,7 +194,7 @@ static int fork_into(struct worker_table *table, struct worker_entry *entry,
         entry->ordered = status == 0;
         return status;
     }
-    pid_t pid = fork();
+    pid_t pid = kind(table) == CONFIG_BUILT_IN ? fork() : cgroup_fork(&table->cgroup, birth->slot);
     if (pid == 0)
         worker_run(table->plan, birth);
     fds_close(&birth->error_fd);
@@ -228,6 +233,7 @@ static void kill_worker(struct worker_table *table, struct worker_entry *entry)
     entry->killed = true;
     if (kind(table) != CONFIG_BUILT_IN && entry->child.pidfd >= 0)
         stray_end_group(entry->child.pid, SIGKILL);
+    cgroup_kill(&table->cgroup, worker_table_slot(table, entry));
     child_signal(&entry->child, SIGKILL);
 }
 
@@ -269,6 +275,7 @@ void worker_table_copied(struct worker_table *table, uint32_t slot, pid_t pid)
     entry->errors.pid = pid;
     if (child_is_ours(pid) && !worker_table_find(table, pid) && watch(table, entry, pid) == 0) {
         SCOREBOARD_STORE(table->plan->scoreboard->slots[slot].keeper.pid, pid);
+        cgroup_move(&table->cgroup, slot, pid);
         catch_up(table, entry);
         return;
     }

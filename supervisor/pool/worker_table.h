@@ -11,6 +11,7 @@
 #include "include/worker.h"
 #include "lib/child.h"
 #include "lib/loop.h"
+#include "supervisor/pool/cgroup.h"
 #include "supervisor/pool/deadline.h"
 #include "supervisor/pool/error_pipe.h"
 
@@ -30,7 +31,8 @@ struct worker_table {
     struct loop *loop;
     const struct worker_plan *plan;
     uint32_t slots;
-    int drain_signal; /* what tells a worker to leave */
+    struct cgroup cgroup; /* of programs, where one is delegated */
+    int drain_signal;     /* what tells a worker to leave */
     /* Where it is set, workers are not forked: it orders a copy for SLOT, 0, or -1 and errno.
      * worker_table_copied() comes later, or worker_table_uncopied(). */
     int (*order)(struct worker_table *table, uint32_t slot, int error_fd);
