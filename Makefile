@@ -49,7 +49,7 @@ PRELOAD_O  := $(patsubst %.c,$(BUILD)/preload/%.o,$(wildcard server/preload/*.c)
 PRELOAD_CC  = $(CC) -std=c17 $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -fstack-protector-strong -fPIC \
                 -fvisibility=hidden -U__OPTIMIZE__ -MMD -MP
 
-.PHONY: FORCE all run test unit scenario lint asan bench man install clean help deps format
+.PHONY: FORCE all run test unit preload-test scenario lint asan bench man install clean help deps format
 all: $(PROGRAMS) $(PRELOAD)  ## build the four programs and the preload library (the default)
 
 $(LIB): $(LIB_O)
@@ -102,6 +102,19 @@ $(BUILD)/tests/shim/%.so: tests/shim/%.c
 SHIMS := $(patsubst tests/shim/%.c,$(BUILD)/tests/shim/%.so,$(wildcard tests/shim/*.c))
 scenario: all $(SHIMS)  ## only the scenario tests (T='name…' picks some)
 	@BUILD=$(BUILD) python3 tests/scenario/run.py $(T)
+
+# Programs of those tests: as ordinary programs are compiled, not as ours are.
+$(BUILD)/tests/preload/%.so: tests/preload/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=c17 -D_GNU_SOURCE $(CFLAGS) $(WARNINGS) -shared -fPIC -o $@ $<
+$(BUILD)/tests/preload/static: tests/preload/static.c
+	@mkdir -p $(@D)
+	$(CC) -std=c17 -D_GNU_SOURCE $(CFLAGS) $(WARNINGS) -static -o $@ $<
+$(BUILD)/tests/preload/%: tests/preload/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=c17 -D_GNU_SOURCE -D_FORTIFY_SOURCE=2 $(CFLAGS) $(WARNINGS) -o $@ $<
+preload-test: $(PRELOAD) $(addprefix $(BUILD)/tests/preload/,early.so static stdio)  ## only the preload library, without a pool (T='name…' picks some)
+	@BUILD=$(BUILD) python3 tests/preload/run.py $(T)
 
 asan:  ## build with AddressSanitizer and UBSan, run the whole suite
 	@$(MAKE) --no-print-directory BUILD=build/asan CFLAGS='-O1 -g -fno-omit-frame-pointer' \

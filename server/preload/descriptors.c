@@ -69,23 +69,22 @@ static int copy_above(int fd, int least)
 /* Copies of all listeners at consecutive free numbers from LEAST on. The first, or -1. */
 static int copy_listeners(int least)
 {
-    for (int first = least;;) {
-        int copied = 0, at = first;
-        while (copied < plan->listener_count && at == first + copied) {
-            at = (int)syscall(SYS_fcntl, plan->listener_first + copied, F_DUPFD_CLOEXEC,
-                              first + copied);
-            if (at == first + copied)
-                copied++;
+    int first = least;
+    for (int copied = 0; copied < plan->listener_count;) {
+        int wanted = first + copied;
+        int at = (int)syscall(SYS_fcntl, plan->listener_first + copied, F_DUPFD_CLOEXEC, wanted);
+        if (at == wanted) {
+            copied++;
+            continue;
         }
-        if (copied == plan->listener_count)
-            return first;
-        while (copied > 0) /* something is in the way: begin again behind it */
-            close_number(first + --copied);
+        for (; copied > 0; copied--) /* something is in the way: begin again behind it */
+            close_number(first + copied - 1);
         if (at < 0)
             return -1;
         close_number(at);
         first = at + 1;
     }
+    return first;
 }
 
 static void move_listeners(void)

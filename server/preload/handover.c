@@ -44,8 +44,9 @@ char *const *handover_begin(struct handover *h, int folder, const char *path, in
     h->is_warm = false;
     if (!client_due() || !client_concerns_us())
         return environment;
-    if (atomic_load(&client_state) != CLIENT_DUE || !path || !image_loads_us(folder, path, flags) ||
-        !pass_on(h, environment)) {
+    enum image image = path ? image_judge(folder, path, flags) : IMAGE_NONE;
+    bool can_pass_on = image == IMAGE_LOADS_US && atomic_load(&client_state) == CLIENT_DUE;
+    if (image != IMAGE_NONE && !(can_pass_on && pass_on(h, environment))) {
         client_take();
         char *const *variables = client_variables(&count);
         h->list = environment_with(environment, variables, count);

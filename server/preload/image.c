@@ -5,7 +5,6 @@
 #include "server/preload/image.h"
 
 #include <elf.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <link.h>
 #include <stdio.h>
@@ -78,44 +77,49 @@ static const char *interpreter(char *head)
     return path;
 }
 
-static int open_image(int folder, const char *path, int flags)
+/* Shells try one folder of PATH after the other. */
+static bool is_executable(int folder, const char *path)
+{
+    struct stat info;
+    return fstatat(folder, path, &info, 0) == 0 && S_ISREG(info.st_mode) &&
+           faccessat(folder, path, X_OK, AT_EACCESS) == 0;
+}
+
+static enum image judge_script(char *head, int level);
+
+static enum image judge_file(int folder, const char *path, int level)
+{
+    char head[HEAD_MAX];
+    enum image image = IMAGE_ALIEN;
+    if (!is_executable(folder, path))
+        return IMAGE_NONE;
+    int fd = openat(folder, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return IMAGE_ALIEN; /* executable, but not for reading: who knows */
+    ssize_t length = has_more_rights(fd) ? -1 : pread(fd, head, sizeof head - 1, 0);
+    head[length > 0 ? length : 0] = '\0';
+    if (strncmp(head, ELFMAG, SELFMAG) == 0 && has_our_loader(fd))
+        image = IMAGE_LOADS_US;
+    else if (strncmp(head, "#!", 2) == 0)
+        image = judge_script(head, level);
+    close(fd);
+    return image;
+}
+
+static enum image judge_script(char *head, int level)
+{
+    const char *path = interpreter(head);
+    return path && level < SCRIPT_LEVELS ? judge_file(AT_FDCWD, path, level + 1) : IMAGE_ALIEN;
+}
+
+enum image image_judge(int folder, const char *path, int flags)
 {
     char by_number[32];
     if ((flags & AT_EMPTY_PATH) && path[0] == '\0') {
         snprintf(by_number, sizeof by_number, "/proc/self/fd/%d", folder);
         path = by_number;
     }
-    return openat(folder, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-}
-
-bool image_loads_us(int folder, const char *path, int flags)
-{
-    char head[HEAD_MAX];
-    for (int level = 0; level <= SCRIPT_LEVELS && path; level++) {
-        int fd = open_image(folder, path, flags);
-        if (fd < 0)
-            return false;
-        bool loads = false;
-        ssize_t length = has_more_rights(fd) ? -1 : pread(fd, head, sizeof head - 1, 0);
-        head[length > 0 ? length : 0] = '\0';
-        path = NULL;
-        if (strncmp(head, ELFMAG, SELFMAG) == 0)
-            loads = has_our_loader(fd);
-        else if (strncmp(head, "#!", 2) == 0)
-            path = interpreter(head);
-        close(fd);
-        if (loads)
-            return true;
-        folder = AT_FDCWD;
-        flags = 0;
-    }
-    return false;
-}
-
-static bool is_executable(const char *path)
-{
-    struct stat info;
-    return stat(path, &info) == 0 && S_ISREG(info.st_mode) && access(path, X_OK) == 0;
+    return judge_file(folder, path, 0);
 }
 
 bool image_find(const char *name, char *path, size_t room)
@@ -128,7 +132,7 @@ bool image_find(const char *name, char *path, size_t room)
     for (folders = folders ? folders : "/bin:/usr/bin"; folders;) {
         int length = (int)strcspn(folders, ":");
         int whole = snprintf(path, room, "%.*s%s%s", length, folders, length > 0 ? "/" : "", name);
-        if (whole > 0 && (size_t)whole < room && is_executable(path))
+        if (whole > 0 && (size_t)whole < room && is_executable(AT_FDCWD, path))
             return true;
         folders = folders[length] ? folders + length + 1 : NULL;
     }

@@ -8,10 +8,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* True where execveat(2) with these three makes a dynamically linked program of it, with the loader
- * of this one and no more rights than it has: only then is LD_PRELOAD heard, and by a loader that
+enum image {
+    IMAGE_NONE,  /* cannot be executed at all */
+    IMAGE_ALIEN, /* becomes a program without this library */
+    IMAGE_LOADS_US
+};
+
+/* What execveat(2) with these three makes: a dynamically linked program, with the loader of this
+ * one and no more rights than it has, loads us; only there LD_PRELOAD is heard, by a loader that
  * understands this library. Scripts are what their interpreter is. */
-bool image_loads_us(int folder, const char *path, int flags);
+enum image image_judge(int folder, const char *path, int flags);
 
 /* The file that execvp(3) would find for NAME, in PATH (ROOM bytes). False where there is none. */
 bool image_find(const char *name, char *path, size_t room);

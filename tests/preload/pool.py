@@ -63,7 +63,7 @@ class Worker:
 
     def __init__(self, pool, slot, pid, errors=None):
         self.pool, self.slot, self.pid, self.errors = pool, slot, pid, errors
-        self.status = None
+        self.status, self.text = None, b""
 
     def field(self, layout, offset):
         at = HEADER + self.slot * SLOT + WORKER + offset
@@ -103,18 +103,14 @@ class Worker:
         return self.status
 
     def said(self):
-        """What it wrote to descriptor 2."""
+        """What it has written to descriptor 2."""
         os.set_blocking(self.errors, False)
-        text = b""
         try:
-            while True:
-                part = os.read(self.errors, 65536)
-                if not part:
-                    break
-                text += part
+            while part := os.read(self.errors, 65536):
+                self.text += part
         except BlockingIOError:
             pass
-        return text.decode(errors="replace")
+        return self.text.decode(errors="replace")
 
     def descriptors(self):
         return sorted(int(fd) for fd in os.listdir(f"/proc/{self.pid}/fd"))
@@ -211,7 +207,7 @@ class Pool:
         return worker
 
     def _become(self, command, mode, slot, env, preload, control, pool_pid, errors, before, plan):
-        for number in (signal.SIGPIPE, signal.SIGINT):
+        for number in (signal.SIGPIPE, signal.SIGINT, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
         os.setsid()
         placeholder = socket.socket(self.family, socket.SOCK_STREAM)
@@ -228,7 +224,7 @@ class Pool:
             os.dup2(listener.fileno(), first + i)
         text = plan or (f"1 {MODES[mode]} {slot} {self.slots} {pool_pid} {int(self.gate_open)} "
                         f"{board} {notify} {gate} {library} {control} {first} {len(self.listeners)}")
-        environment = {"PATH": os.environ["PATH"], "PREFORKD_WARM": text, **(env or {}),
+        environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "PREFORKD_WARM": text, **(env or {}),
                        "LD_PRELOAD": f"/proc/self/fd/{library}" + (":" + preload if preload else "")}
         keep = {0, 1, 2, board, notify, gate, library, control,
                 *range(first, first + len(self.listeners))}
