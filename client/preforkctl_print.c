@@ -116,28 +116,40 @@ static void print_status(const json_t *result)
         printf("%s: %s\n", text_of(service, "name"), text_of(service, "reason"));
 }
 
+/* The last column is only there where a program has said something of itself. */
+static bool any_said(const json_t *workers)
+{
+    size_t i;
+    json_t *worker;
+    json_array_foreach(workers, i, worker) if (*text_of(worker, "status")) return true;
+    return false;
+}
+
+static void worker_row(struct table *table, const json_t *worker)
+{
+    char *cells[] = {memory_string(text_of(worker, "service")),
+                     number_text(worker, "slot"),
+                     number_text(worker, "pid"),
+                     number_text(worker, "generation"),
+                     memory_string(text_of(worker, "state")),
+                     number_text(worker, "connections"),
+                     memory_printf("%.1f s", (double)number_of(worker, "busy_ms") / 1000),
+                     memory_string(text_of(worker, "peer")),
+                     table->columns > 8 ? memory_string(text_of(worker, "status")) : NULL};
+    add_row(table, cells);
+}
+
 static void print_workers(const json_t *result)
 {
-    static const char *const head[] = {"SERVICE", "SLOT",        "PID",  "GENERATION",
-                                       "STATE",   "CONNECTIONS", "BUSY", "PEER"};
-    struct table table = {.columns = sizeof head / sizeof *head};
+    static const char *const head[] = {"SERVICE",     "SLOT", "PID",  "GENERATION", "STATE",
+                                       "CONNECTIONS", "BUSY", "PEER", "STATUS"};
+    struct table table = {.columns = any_said(result) ? 9 : 8};
     char *cells[COLUMNS_MAX];
     size_t i;
     json_t *worker;
     copies(head, cells, table.columns);
     add_row(&table, cells);
-    json_array_foreach(result, i, worker)
-    {
-        char *row[] = {memory_string(text_of(worker, "service")),
-                       number_text(worker, "slot"),
-                       number_text(worker, "pid"),
-                       number_text(worker, "generation"),
-                       memory_string(text_of(worker, "state")),
-                       number_text(worker, "connections"),
-                       memory_printf("%.1f s", (double)number_of(worker, "busy_ms") / 1000),
-                       memory_string(text_of(worker, "peer"))};
-        add_row(&table, row);
-    }
+    json_array_foreach(result, i, worker) worker_row(&table, worker);
     print_table(&table);
 }
 

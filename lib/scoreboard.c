@@ -5,6 +5,7 @@
  */
 #include "lib/scoreboard.h"
 
+#include "lib/escape.h"
 #include "lib/fds.h"
 
 #include <errno.h>
@@ -93,6 +94,57 @@ char *scoreboard_peer(const struct scoreboard_slot *slot, char text[static ADDRE
         }
     }
     return text;
+}
+
+/* Every character of TEXT that can be shown stays; the bytes of others become '?'. */
+static void mask(char *text)
+{
+    size_t length = strlen(text);
+    for (size_t at = 0; at < length;) {
+        size_t size = 1;
+        while (size < 4 && at + size < length && !escape_is_plain(text + at, size))
+            size++;
+        if (!escape_is_plain(text + at, size)) {
+            text[at] = '?';
+            size = 1;
+        }
+        at += size;
+    }
+}
+
+/* Guarded as the peer is. */
+char *scoreboard_said(const struct scoreboard_slot *slot, char text[static SCOREBOARD_SAID_MAX])
+{
+    const struct scoreboard_keeper *keeper = &slot->keeper;
+    uint64_t words[SCOREBOARD_SAID_MAX / 8];
+    text[0] = '\0';
+    for (int tries = 0; tries < 8; tries++) {
+        uint32_t before = atomic_load_explicit(&keeper->said_sequence, memory_order_acquire);
+        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+            words[i] = SCOREBOARD_LOAD(keeper->said[i]);
+        atomic_thread_fence(memory_order_acquire);
+        if (before % 2 != 0 || before != SCOREBOARD_LOAD(keeper->said_sequence))
+            continue;
+        memcpy(text, words, SCOREBOARD_SAID_MAX);
+        text[SCOREBOARD_SAID_MAX - 1] = '\0';
+        mask(text);
+        break;
+    }
+    return text;
+}
+
+void scoreboard_say(struct scoreboard_slot *slot, const char *text)
+{
+    struct scoreboard_keeper *keeper = &slot->keeper;
+    uint64_t words[SCOREBOARD_SAID_MAX / 8] = {0};
+    /* Odd, also where a worker that went mad has made it odd before. */
+    uint32_t sequence = SCOREBOARD_LOAD(keeper->said_sequence) | 1;
+    memcpy(words, text, strnlen(text, sizeof words - 1));
+    SCOREBOARD_STORE(keeper->said_sequence, sequence);
+    atomic_thread_fence(memory_order_release);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        SCOREBOARD_STORE(keeper->said[i], words[i]);
+    atomic_store_explicit(&keeper->said_sequence, sequence + 1, memory_order_release);
 }
 
 static void count_worker(const struct scoreboard_slot *slot, struct scoreboard_totals *totals)

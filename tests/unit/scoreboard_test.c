@@ -5,6 +5,7 @@
  */
 #include "lib/scoreboard.h"
 
+#include "lib/escape.h"
 #include "server/slot.h"
 
 #include <setjmp.h>
@@ -17,7 +18,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define SLOTS 5
@@ -184,6 +187,108 @@ static void peer_of_rubbish_is_harmless(void **state)
     }
 }
 
+static const char *said(void)
+{
+    static char text[SCOREBOARD_SAID_MAX];
+    memset(text, 'x', sizeof text);
+    return scoreboard_said(&shown->slots[1], text);
+}
+
+static void what_a_program_said_is_shown(void **state)
+{
+    (void)state;
+    assert_string_equal(said(), "");
+    scoreboard_say(&board->slots[1], "serving 3 of \"4\" \\ \xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80");
+    assert_string_equal(said(), "serving 3 of \"4\" \\ \xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80");
+    scoreboard_say(&board->slots[1], "short");
+    assert_string_equal(said(), "short");
+    scoreboard_say(&board->slots[1], "");
+    assert_string_equal(said(), "");
+    assert_int_equal(board->slots[0].keeper.said[0], 0);
+}
+
+static void too_much_said_is_cut(void **state)
+{
+    char text[2 * SCOREBOARD_SAID_MAX];
+    (void)state;
+    memset(text, 'a', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    scoreboard_say(&board->slots[1], text);
+    assert_int_equal(strlen(said()), SCOREBOARD_SAID_MAX - 1);
+    assert_int_equal(board->slots[1].worker.phase, SCOREBOARD_UNBORN);
+}
+
+static void what_cannot_be_shown_is_a_question_mark(void **state)
+{
+    static const struct {
+        const char *says, *shows;
+    } rows[] = {
+        {"a\nb\x1B[2J\x7F", "a?b?[2J?"},
+        {"\xE2\x80\xAE"
+         "abc",
+         "???abc"}, /* turns the text around */
+        {"\xFF\xC3\xA4\x80", "?\xC3\xA4?"},
+        {"\xC0\xAF\xED\xA0\x80", "?????"},
+        {"a\xE2\x82", "a??"}, /* cut within a character */
+        {"\xE2\x82"
+         "a\xF0\x9F\x98\x80",
+         "??a\xF0\x9F\x98\x80"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        scoreboard_say(&board->slots[1], rows[i].says);
+        assert_string_equal(said(), rows[i].shows);
+    }
+}
+
+static void half_written_text_is_not_shown(void **state)
+{
+    (void)state;
+    scoreboard_say(&board->slots[1], "one");
+    board->slots[1].keeper.said_sequence++;
+    assert_string_equal(said(), "");
+    scoreboard_say(&board->slots[1], "two"); /* the pool has the last word */
+    assert_string_equal(said(), "two");
+}
+
+static void said_rubbish_is_harmless(void **state)
+{
+    uint64_t random = 1;
+    (void)state;
+    for (int round = 0; round < 10000; round++) {
+        for (int i = 0; i < SCOREBOARD_SAID_MAX / 8; i++) {
+            random = random * 6364136223846793005U + 1442695040888963407U;
+            board->slots[1].keeper.said[i] = round == 0 ? UINT64_MAX : random ^ random >> 29;
+        }
+        board->slots[1].keeper.said_sequence = 2;
+        const char *text = said();
+        assert_in_range(strlen(text), 0, SCOREBOARD_SAID_MAX - 1);
+        assert_true(escape_is_plain(text, strlen(text)));
+    }
+}
+
+static void text_is_never_torn(void **state)
+{
+    char a[SCOREBOARD_SAID_MAX], b[SCOREBOARD_SAID_MAX];
+    (void)state;
+    memset(a, 'a', sizeof a);
+    memset(b, 'b', sizeof b);
+    a[sizeof a - 1] = b[sizeof b - 1] = '\0';
+    pid_t writer = fork();
+    if (writer == 0)
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* where the test fails nobody else ends it */
+    while (writer == 0) {
+        scoreboard_say(&board->slots[1], a);
+        scoreboard_say(&board->slots[1], b);
+    }
+    for (int i = 0; i < 200000; i++) {
+        const char *text = said();
+        assert_int_equal(strspn(text, text[0] == 'a' ? "a" : "b"), strlen(text));
+    }
+    kill(writer, SIGKILL);
+    waitpid(writer, NULL, 0);
+}
+
 static void sums_are_of_those_that_left_and_those_there(void **state)
 {
     struct scoreboard_totals totals;
@@ -275,6 +380,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(peer_is_shown_while_the_client_is_there, make, release),
         cmocka_unit_test_setup_teardown(half_written_peer_is_not_shown, make, release),
         cmocka_unit_test_setup_teardown(peer_of_rubbish_is_harmless, make, release),
+        cmocka_unit_test_setup_teardown(what_a_program_said_is_shown, make, release),
+        cmocka_unit_test_setup_teardown(too_much_said_is_cut, make, release),
+        cmocka_unit_test_setup_teardown(what_cannot_be_shown_is_a_question_mark, make, release),
+        cmocka_unit_test_setup_teardown(half_written_text_is_not_shown, make, release),
+        cmocka_unit_test_setup_teardown(said_rubbish_is_harmless, make, release),
+        cmocka_unit_test_setup_teardown(text_is_never_torn, make, release),
         cmocka_unit_test_setup_teardown(sums_are_of_those_that_left_and_those_there, make, release),
         cmocka_unit_test_setup_teardown(each_worker_is_counted_once, make, release),
         cmocka_unit_test_setup_teardown(workers_in_no_known_state_are_not_counted, make, release),
