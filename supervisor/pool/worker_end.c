@@ -27,10 +27,16 @@ static bool left(const struct worker_end_facts *f)
            (f->told && (f->stopping || f->state == SCOREBOARD_DRAINING));
 }
 
+/* SIGPIPE is how programs end whose client has left: nothing that a client does is a crash. */
+static bool program_crashed(const struct worker_end_facts *f)
+{
+    return f->end.signalled && f->end.number != SIGPIPE && !f->told;
+}
+
 enum worker_end_kind worker_end_judge(const struct worker_end_facts *f)
 {
     if (f->phase == SCOREBOARD_PROGRAM)
-        return f->end.signalled && !f->told ? WORKER_END_KIND_CRASHED : WORKER_END_KIND_SERVED;
+        return program_crashed(f) ? WORKER_END_KIND_CRASHED : WORKER_END_KIND_SERVED;
     if (left(f))
         return WORKER_END_KIND_LEFT;
     if (f->state == SCOREBOARD_DRAINING || f->stopping)
