@@ -40,10 +40,11 @@ fi
 echo "deps.sh: installing what is missing:" $wanted
 if command -v apt-get >/dev/null 2>&1; then
     export DEBIAN_FRONTEND=noninteractive
-    # strace and curl: some scenarios use them, and are skipped without.
+    # The last line: some scenarios use these, and are skipped without.
     $as_root apt-get update -qq
     $as_root apt-get install -y -qq --no-install-recommends gcc libc6-dev make pkg-config \
-        libconfig-dev libjansson-dev libcmocka-dev python3 strace curl
+        libconfig-dev libjansson-dev libcmocka-dev python3 \
+        strace curl git rsync perl busybox
     # Only Debian 13 and later have (and need) this one.
     case $wanted in
     *iconv-GBK*) $as_root apt-get install -y -qq libc-gconv-modules-extra ;;
