@@ -113,7 +113,7 @@ $(BUILD)/tests/preload/static: tests/preload/static.c
 $(BUILD)/tests/preload/%: tests/preload/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=c17 -D_GNU_SOURCE -D_FORTIFY_SOURCE=2 $(CFLAGS) $(WARNINGS) -o $@ $<
-preload-test: $(PRELOAD) $(addprefix $(BUILD)/tests/preload/,early.so static stdio)  ## only the preload library, without a pool (T='name…' picks some)
+preload-test: $(PRELOAD) $(addprefix $(BUILD)/tests/preload/,early.so noaddress.so static stdio)  ## only the preload library, without a pool (T='name…' picks some)
 	@BUILD=$(BUILD) python3 tests/preload/run.py $(T)
 
 asan:  ## build with AddressSanitizer and UBSan, run the whole suite

@@ -8,7 +8,6 @@
 #include "server/preload/real.h"
 
 #include <errno.h>
-#include <linux/prctl.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdbool.h>

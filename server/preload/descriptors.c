@@ -38,9 +38,9 @@ static void close_number(int fd)
     syscall(SYS_close, fd);
 }
 
-int descriptors_adopt(struct warm_plan *theirs)
+int descriptors_adopt(struct warm_plan *adopted)
 {
-    plan = theirs;
+    plan = adopted;
     for (int i = 0; i < count(); i++)
         if (number(i) >= 0 && syscall(SYS_fcntl, number(i), F_SETFD, FD_CLOEXEC) < 0)
             return -1;

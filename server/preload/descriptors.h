@@ -12,9 +12,9 @@
 
 #include "include/warm.h"
 
-/* Sets close-on-exec on all of PLAN's, which stays the caller's and tells where they are from then
- * on. 0, or -1 and errno where one is not open. */
-int descriptors_adopt(struct warm_plan *plan);
+/* Sets close-on-exec on those of ADOPTED, which stays the caller's and tells where they are from
+ * then on. 0, or -1 and errno where one is not open. */
+int descriptors_adopt(struct warm_plan *adopted);
 
 bool descriptors_include(int fd);
 

@@ -15,7 +15,7 @@
 
 static const char *const names[] = {
 #define F(name) #name,
-    REAL_FUNCTIONS(F) REAL_GLIBC_FUNCTIONS(F)
+    REAL_SYSTEM_FUNCTIONS(F) REAL_STREAM_FUNCTIONS(F) REAL_GLIBC_FUNCTIONS(F)
 #undef F
 #define F(id, name) name,
         REAL_NAMED_FUNCTIONS(F)
@@ -43,7 +43,8 @@ void *real_find(enum real_function which)
 
 void real_load(void)
 {
-    for (int which = 0; which < REAL_COUNT; which++)
-        if (!functions[which])
-            look_up((enum real_function)which);
+#define F(name) look_up(REAL_##name);
+    REAL_SYSTEM_FUNCTIONS(F)
+#undef F
+    look_up(REAL_fork_sharing); /* vfork(2) */
 }

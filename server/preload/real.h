@@ -3,8 +3,8 @@
  * real - the functions behind the hooks: those of the C library, or of another preloaded one.
  *
  * REAL(read)(fd, buffer, size) calls the real read(). Every function that is hooked is in one of
- * the lists; its pointer is looked up when the library is loaded, or at its first use where
- * somebody is earlier than that.
+ * the lists; its pointer is looked up at its first use, but for those that may be used where
+ * looking up is not allowed (real_load()).
  */
 #ifndef SERVER_PRELOAD_REAL_H
 #define SERVER_PRELOAD_REAL_H
@@ -12,7 +12,7 @@
 #include <features.h>
 
 /* clang-format off */
-#define REAL_FUNCTIONS(F)                                                                          \
+#define REAL_SYSTEM_FUNCTIONS(F)                                                                   \
     /* hook_input.c */                                                                             \
     F(read) F(readv) F(recv) F(recvfrom) F(recvmsg) F(recvmmsg) F(preadv2)                         \
     /* hook_output.c */                                                                            \
@@ -25,15 +25,17 @@
     /* hook_descriptor.c */                                                                        \
     F(close) F(dup) F(dup2) F(dup3) F(fcntl) F(ioctl)                                              \
     /* hook_process.c */                                                                           \
-    F(fork) F(posix_spawn) F(posix_spawnp) F(daemon) F(forkpty) F(login_tty)                                               \
+    F(fork) F(posix_spawn) F(posix_spawnp) F(daemon) F(forkpty) F(login_tty)                       \
     /* hook_exec.c */                                                                              \
-    F(execve) F(execveat) F(execvpe) F(fexecve)                                                    \
+    F(execve) F(execveat) F(execvpe) F(fexecve)
+
+#define REAL_STREAM_FUNCTIONS(F)                                                                   \
     /* hook_stdio.c */                                                                             \
-    F(fgetc) F(getc) F(getchar) F(fgets) F(fread) F(getline) F(getdelim)      \
+    F(fgetc) F(getc) F(getchar) F(fgets) F(fread) F(getline) F(getdelim)                           \
     F(fputc) F(putc) F(putchar) F(puts) F(fputs) F(fwrite) F(vprintf) F(vfprintf) F(fflush)        \
     F(fclose) F(freopen)                                                                           \
     /* hook_stdio_wide.c */                                                                        \
-    F(fgetwc) F(getwc) F(getwchar) F(fgetws) F(fputwc) F(putwc)             \
+    F(fgetwc) F(getwc) F(getwchar) F(fgetws) F(fputwc) F(putwc)                                    \
     F(putwchar) F(fputws) F(vwprintf) F(vfwprintf)
 
 /* Only glibc has these. */
@@ -69,7 +71,7 @@
 
 enum real_function {
 #define F(name) REAL_##name,
-    REAL_FUNCTIONS(F) REAL_GLIBC_FUNCTIONS(F)
+    REAL_SYSTEM_FUNCTIONS(F) REAL_STREAM_FUNCTIONS(F) REAL_GLIBC_FUNCTIONS(F)
 #undef F
 #define F(id, name) REAL_##id,
         REAL_NAMED_FUNCTIONS(F)
@@ -80,7 +82,8 @@ enum real_function {
 /* The function's address; ends the process where there is no such function. Keeps errno. */
 void *real_find(enum real_function which);
 
-/* Look up all that there are. */
+/* Look up REAL_SYSTEM_FUNCTIONS now: those of them that are async-signal-safe may be used first in
+ * a signal handler, or in a child of a program with threads, where dlsym(3) may wait for ever. */
 void real_load(void);
 
 #define REAL(name) ((__typeof__(&name))real_find(REAL_##name))

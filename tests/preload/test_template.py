@@ -200,3 +200,19 @@ def test_orders_that_make_no_sense():
 def answer_after_order(pool):
     pool.order(1).wait_ready()
     return answer_of(pool)
+
+
+def test_fork_where_the_kernel_does_not_help():
+    code = ("import os, signal\nos.read(0, 1)\n"
+            "print(os.getpid(), os.getppid(), os.getsid(0), sorted(os.listdir('/proc/self/fd')))")
+    with Pool() as pool:
+        template = pool.start(PYTHON, "-c", code, template=True,
+                              preload=os.path.join(BUILD, "tests", "preload", "noaddress.so"))
+        pool.hello()
+        for slot in (1, 2):
+            copy = pool.order(slot).wait_ready()
+            assert copy.pid != template.pid and parent_of(copy.pid) == os.getpid()
+            pid, ppid, sid, rest = answer_of(pool).split(" ", 3)
+            assert int(pid) == int(sid) == copy.pid and int(ppid) == os.getpid()
+            assert rest == "['0', '1', '2', '3']\n", rest
+            assert copy.wait_exit() == 0
