@@ -215,6 +215,7 @@ static void too_much_said_is_cut(void **state)
     text[sizeof text - 1] = '\0';
     scoreboard_say(&board->slots[1], text);
     assert_int_equal(strlen(said()), SCOREBOARD_SAID_MAX - 1);
+    assert_int_equal(board->slots[1].keeper.said[SCOREBOARD_SAID_MAX / 8 - 1] >> 56, 0);
     assert_int_equal(board->slots[1].worker.phase, SCOREBOARD_UNBORN);
 }
 
