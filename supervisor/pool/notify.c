@@ -120,7 +120,7 @@ static void hear(struct notify *notify, const struct datagram *datagram)
 
 static void on_datagrams(struct loop_source *source, uint32_t events)
 {
-    struct datagram datagram;
+    struct datagram datagram = {0};
     (void)events;
     for (int i = 0; i < NOTIFY_BATCH && receive(source->fd, &datagram) == 0; i++)
         hear(source->owner, &datagram);
