@@ -76,6 +76,12 @@ static void wait_end(pid_t pid)
     assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
 }
 
+static void assert_sorted(void)
+{
+    for (size_t i = 1; i < children.count; i++)
+        assert_true(children.pids[i - 1] < children.pids[i]);
+}
+
 static void lists_nothing_where_there_is_nothing(void **state)
 {
     (void)state;
@@ -91,8 +97,7 @@ static void lists_all_sorted(void **state)
         pids[i] = start();
     assert_int_equal(children_read(&children), 0);
     assert_int_equal(children.count, MANY);
-    for (size_t i = 1; i < children.count; i++)
-        assert_true(children.pids[i - 1] < children.pids[i]);
+    assert_sorted();
     for (int i = 0; i < MANY; i++)
         assert_non_null(
             bsearch(&pids[i], children.pids, children.count, sizeof *children.pids, compare));
@@ -109,11 +114,17 @@ static void lists_what_outlived_its_parent(void **state)
         pid_t pid = fork();
         if (pid == 0)
             stay();
-        _exit(write(pipes[1], &pid, sizeof pid) != sizeof pid);
+        if (write(pipes[1], &pid, sizeof pid) == sizeof pid)
+            stay();
+        _exit(1);
     }
     assert_int_equal(read(pipes[0], &grandchild, sizeof grandchild), sizeof grandchild);
+    start(); /* younger, and our child before that one */
+    assert_false(listed(grandchild));
+    kill(parent, SIGKILL);
     wait_end(parent);
     assert_true(listed(grandchild));
+    assert_sorted();
     assert_true(listed(parent));
     assert_true(children_reap(parent));
     assert_false(listed(parent));

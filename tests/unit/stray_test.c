@@ -145,11 +145,30 @@ static void stay_as_daemon_of_slot_0(void)
 /* One that left the group and has a deaf daemon below itself. */
 static void stay_with_deaf_child(void)
 {
+    say_pid(); /* first */
     if (fork() == 0) {
         setsid();
         stay_deaf();
     }
-    stay();
+    alarm(100);
+    for (;;)
+        pause();
+}
+
+/* It says its own pid, then that of its child. */
+static void stay_with_deaf_child_in_the_session(void)
+{
+    signal(SIGTERM, SIG_IGN);
+    pid_t child = fork();
+    alarm(100);
+    if (child > 0) {
+        signal(SIGTERM, SIG_DFL);
+        say_pid();
+        if (write(pipes[1], &child, sizeof child) != sizeof child)
+            _exit(1);
+    }
+    for (;;)
+        pause();
 }
 
 /* The daemon has its environment only after execve(2). */
@@ -177,6 +196,22 @@ static pid_t heard(void)
     return pid;
 }
 
+/* Its parent has ended by now. */
+static pid_t adopted(pid_t pid)
+{
+    struct children children = CHILDREN_NONE;
+    bool ours = false;
+    for (int i = 0; i < PATIENCE && !ours; i++) {
+        assert_int_equal(children_read(&children), 0);
+        for (size_t k = 0; k < children.count; k++)
+            ours = ours || children.pids[k] == pid;
+        poll(NULL, 0, ours ? 0 : 1);
+    }
+    assert_true(ours);
+    children_release(&children);
+    return pid;
+}
+
 /* A worker whose child BODY has outlived its parent; the stray's pid, and that of the worker in
  * the next entry of living[]. */
 static pid_t start_stray(void (*body)(void))
@@ -200,7 +235,7 @@ static pid_t start_stray(void (*body)(void))
     living[living_count] =
         (struct stray_worker){.pid = worker, .slot = (uint32_t)living_count, .program_ms = now - 1};
     living_count++;
-    return heard();
+    return adopted(heard());
 }
 
 /* Entry I ends, and is reaped as the pool does it. */
@@ -404,6 +439,45 @@ static void daemon_below_a_stray_is_found(void **state)
     assert_false(exists(b));
 }
 
+/* While somebody is in its session, the number of an ended worker is known for what it was. */
+static void session_is_remembered(void **state)
+{
+    (void)state;
+    pid_t a = start_stray(stay_with_deaf_child_in_the_session);
+    pid_t b = heard();
+    living[1] = living[0]; /* a program that might have started them, were it not for the session */
+    living[1].pid = getppid();
+    living_count = 2;
+    end_worker(0);
+    int64_t ended = now;
+    look_until_only(b);
+    assert_false(exists(a));
+    assert_true(strays.list[0].term_ms != CLOCK_NEVER);
+    now = ended + KILL - 2 * STRAY_PAUSE_MS;
+    look();
+    assert_true(strays.list[0].killed_ms == CLOCK_NEVER);
+    look();
+    assert_true(strays.list[0].killed_ms == ended + KILL);
+    ends(b);
+    look();
+    assert_int_equal(strays.scene.ended_count, 0);
+}
+
+/* Whatever the reaped one had started may have become ours after the list was read. */
+static void reaping_asks_for_another_look(void **state)
+{
+    siginfo_t info;
+    (void)state;
+    pid_t pid = start_stray(stay);
+    kill(pid, SIGKILL);
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    assert_true(look() == now + STRAY_PAUSE_MS);
+    assert_false(exists(pid));
+    assert_int_equal(stray_count(&strays), 1);
+    assert_true(look() == CLOCK_NEVER);
+    assert_int_equal(stray_count(&strays), 0);
+}
+
 static void forced_end_takes_strays_along(void **state)
 {
     (void)state;
@@ -425,7 +499,9 @@ static void group_ends_at_once(void **state)
     pid_t pid = start_stray(stay);
     stray_end_group(living[0].pid, SIGTERM);
     assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    assert_int_equal(info.si_status, SIGTERM);
     assert_int_equal(waitid(P_PID, (id_t)living[0].pid, &info, WEXITED | WNOWAIT), 0);
+    assert_int_equal(info.si_status, SIGTERM);
 }
 
 static void worker_s_end_is_not_taken(void **state)
@@ -497,6 +573,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(worker_s_own_date_counts, fresh, release),
         cmocka_unit_test_setup_teardown(stopped_one_is_killed, fresh, release),
         cmocka_unit_test_setup_teardown(daemon_below_a_stray_is_found, fresh, release),
+        cmocka_unit_test_setup_teardown(session_is_remembered, fresh, release),
+        cmocka_unit_test_setup_teardown(reaping_asks_for_another_look, fresh, release),
         cmocka_unit_test_setup_teardown(forced_end_takes_strays_along, fresh, release),
         cmocka_unit_test_setup_teardown(group_ends_at_once, fresh, release),
         cmocka_unit_test_setup_teardown(worker_s_end_is_not_taken, fresh, release),
