@@ -198,11 +198,18 @@ static void print_command(struct buffer *text, char *const *command)
     buffer_printf(text, " ]; }");
 }
 
-/* Can a service be called NAME? libconfig reads true and false, however written, as values. */
-static bool is_name(const char *name)
+/* "greet" of "/srv/greet.py"; "service" where nothing is left. libconfig reads true and false,
+ * however written, as values. The caller frees it. */
+static char *service_name(const char *program)
 {
-    return strspn(name, NAME_LETTERS) > 0 && name[strspn(name, NAME_CHARACTERS)] == '\0' &&
-           strcasecmp(name, "true") != 0 && strcasecmp(name, "false") != 0;
+    const char *slash = strrchr(program, '/');
+    const char *name = slash ? slash + 1 : program;
+    char *cut = memory_printf("%.*s", (int)strspn(name, NAME_CHARACTERS), name);
+    if (strspn(cut, NAME_LETTERS) > 0 && strcasecmp(cut, "true") != 0 &&
+        strcasecmp(cut, "false") != 0)
+        return cut;
+    free(cut);
+    return memory_string("service");
 }
 
 struct config *config_load_command_line(const char *address, const char *handler,
@@ -211,15 +218,13 @@ struct config *config_load_command_line(const char *address, const char *handler
 {
     struct config_reader reader = {.file = "command line", .lookup = true};
     struct buffer text = {0};
-    const char *name = handler ? handler : strrchr(command[0], '/');
-    if (!handler)
-        name = name ? name + 1 : command[0];
+    char *name = service_name(handler ? handler : command[0]);
     if (control) {
         buffer_printf(&text, "control = ");
         config_print_word(&text, control);
         buffer_printf(&text, ";\n");
     }
-    buffer_printf(&text, "services = { %s = { listen = ", is_name(name) ? name : "service");
+    buffer_printf(&text, "services = { %s = { listen = ", name);
     config_print_word(&text, address);
     buffer_printf(&text, "; handler = ");
     if (handler)
@@ -233,5 +238,6 @@ struct config *config_load_command_line(const char *address, const char *handler
     buffer_printf(&text, "; }; };\n");
     struct config *config = load_text(buffer_text(&text), &reader, errors);
     buffer_release(&text);
+    free(name);
     return config;
 }
