@@ -45,7 +45,9 @@ int program_birth(struct error *error)
     return 0;
 }
 
-static int limit(int resource, const char *name, int64_t value, struct error *error)
+/* glibc has an enumeration for them, musl has numbers. */
+static int limit(__typeof__(RLIMIT_NOFILE) resource, const char *name, int64_t value,
+                 struct error *error)
 {
     rlim_t most = value == CONFIG_UNLIMITED ? RLIM_INFINITY : (rlim_t)value;
     if (value == CONFIG_NOT_SET || setrlimit(resource, &(struct rlimit){most, most}) == 0)
