@@ -45,8 +45,7 @@ int program_birth(struct error *error)
     return 0;
 }
 
-/* glibc has an enumeration for them, musl has numbers. */
-static int limit(__typeof__(RLIMIT_NOFILE) resource, const char *name, int64_t value,
+static int limit(unsigned resource, const char *name, int64_t value,
                  struct error *error)
 {
     rlim_t most = value == CONFIG_UNLIMITED ? RLIM_INFINITY : (rlim_t)value;
