@@ -187,13 +187,16 @@ void cgroup_ended(struct cgroup *cgroup, uint32_t slot, int64_t kill_ms)
     }
     cgroup->retired[cgroup->retired_count++] =
         (struct cgroup_retired){slot, cgroup->serials[slot]++, kill_ms};
+    cgroup->check_ms = clock_earlier(cgroup->check_ms, kill_ms);
 }
 
 int64_t cgroup_check(struct cgroup *cgroup, int64_t now_ms)
 {
     char name[LEAF_MAX];
-    int64_t next = CLOCK_NEVER;
     size_t kept = 0;
+    if (now_ms < cgroup->check_ms)
+        return cgroup->check_ms;
+    cgroup->check_ms = CLOCK_NEVER;
     for (size_t i = 0; i < cgroup->retired_count; i++) {
         struct cgroup_retired retired = cgroup->retired[i];
         leaf_name(retired.slot, retired.serial, name);
@@ -203,11 +206,11 @@ int64_t cgroup_check(struct cgroup *cgroup, int64_t now_ms)
             write_file(cgroup->folder, name, "cgroup.kill", "1");
             retired.kill_ms = now_ms + AGAIN_MS;
         }
-        next = clock_earlier(next, retired.kill_ms);
+        cgroup->check_ms = clock_earlier(cgroup->check_ms, retired.kill_ms);
         cgroup->retired[kept++] = retired;
     }
     cgroup->retired_count = kept;
-    return next;
+    return cgroup->check_ms;
 }
 
 void cgroup_release(struct cgroup *cgroup)

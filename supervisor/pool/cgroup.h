@@ -37,9 +37,10 @@ struct cgroup {
     uint32_t *serials; /* of the group that each slot has; 0: none was made yet */
     struct cgroup_retired *retired;
     size_t retired_count, retired_room;
+    int64_t check_ms; /* nothing is due before */
 };
 
-#define CGROUP_NONE ((struct cgroup){.parent = -1, .folder = -1})
+#define CGROUP_NONE ((struct cgroup){.parent = -1, .folder = -1, .check_ms = INT64_MAX})
 
 /* Find out whether there is a delegated group, and say so in a debug line. */
 void cgroup_init(struct cgroup *cgroup, const char *service, uint32_t slots);
@@ -54,8 +55,8 @@ static inline bool cgroup_active(const struct cgroup *cgroup)
 /* fork(), into the group of SLOT. */
 pid_t cgroup_fork(struct cgroup *cgroup, uint32_t slot);
 
-/* Move PID, an unreaped child, into the group of SLOT: for copies that a template made. 0, or -1
- * and errno. */
+/* Move PID, an unreaped child, into the group of SLOT. 0, or -1 and errno. The caller is kept for
+ * some milliseconds where no other process was moved just before: not for a parent. */
 int cgroup_move(const struct cgroup *cgroup, uint32_t slot, pid_t pid);
 
 /* SIGKILL to everybody in the group of SLOT, its worker included. */
