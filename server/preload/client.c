@@ -195,3 +195,9 @@ void client_take_at(int fd)
         client_take();
     errno = saved;
 }
+
+void client_take_if_template(void)
+{
+    if (client_due() && self.plan->control_fd >= 0)
+        client_take();
+}

@@ -43,6 +43,9 @@ static inline bool client_due(void)
            CLIENT_NONE;
 }
 
+/* The program is about to make something that is not for copies of it: a template waits here. */
+void client_take_if_template(void);
+
 /* FD is about to be used. */
 void client_take_at(int fd);
 static inline void client_touch(int fd)

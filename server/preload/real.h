@@ -26,6 +26,10 @@
     F(close) F(dup) F(dup2) F(dup3) F(fcntl) F(ioctl)                                              \
     /* hook_process.c */                                                                           \
     F(fork) F(posix_spawn) F(posix_spawnp) F(daemon) F(forkpty) F(login_tty)                       \
+    /* hook_create.c */                                                                            \
+    F(pipe) F(pipe2) F(socketpair) F(connect) F(epoll_create) F(epoll_create1) F(eventfd)          \
+    F(signalfd) F(timerfd_create) F(inotify_init) F(inotify_init1) F(alarm) F(setitimer)           \
+    F(timer_create)                                                                                \
     /* hook_exec.c */                                                                              \
     F(execve) F(execveat) F(execvpe) F(fexecve)
 

@@ -9,6 +9,7 @@
 #include "server/preload/complaint.h"
 #include "server/preload/copy.h"
 #include "server/preload/descriptors.h"
+#include "server/preload/files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -68,6 +69,7 @@ static void become_worker(struct warm_plan *plan, const struct warm_order *order
         dup3(error_fd, STDERR_FILENO, flags & FD_CLOEXEC ? O_CLOEXEC : 0);
     close(error_fd);
     descriptors_close_control();
+    files_reopen();
     plan->slot = order->slot;
     plan->gate_open = order->gate_open != 0;
 }
@@ -77,6 +79,7 @@ void template_serve(struct warm_plan *plan, const sigset_t *mask)
     struct warm_order order;
     int error_fd;
     say_hello(plan->control_fd);
+    files_remember();
     for (;;) {
         receive(plan->control_fd, mask, &order, &error_fd);
         struct warm_answer answer = {.magic = WARM_MAGIC, .slot = order.slot, .pid = -EBADF};

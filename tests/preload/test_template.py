@@ -4,6 +4,7 @@
 import os
 import re
 import sys
+import tempfile
 
 from pool import *
 
@@ -178,6 +179,62 @@ def test_interpreters():
                 pids.add(int(pid))
             assert pids == {copy.pid for copy in copies}, command
             assert [copy.wait_exit() for copy in copies] == [0] * 10
+
+
+def test_pipes_are_each_copys_own():
+    for command in (("sh", "-c", "cat | cat"), (PYTHON, "-c", "import subprocess; subprocess.run('cat')"),
+                    ("perl", "-e", "print `cat`"), ("bash", "--norc", "-c", "x=$(cat); echo -n $x")):
+        with Pool() as pool:
+            pool.start(*command, template=True)
+            assert pool.hello() == 1
+            copies = [pool.order(slot).wait_ready() for slot in (1, 2)]
+            assert [answer_of(pool), answer_of(pool)] == ["x", "x"], command
+            assert [copy.wait_exit() for copy in copies] == [0, 0]
+
+
+def test_event_loops_are_each_copys_own():
+    code = """
+import asyncio, sys
+async def main():
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while line := await reader.readline():
+        print(line.decode().upper(), end='', flush=True)
+asyncio.run(main())
+"""
+    with Pool() as pool:
+        pool.start(PYTHON, "-c", code, template=True)
+        assert pool.hello() == 1
+        copies = [pool.order(slot).wait_ready() for slot in (1, 2, 3)]
+        clients = [pool.connect() for _ in copies]
+        for _ in range(3):
+            for i, client in enumerate(clients):
+                client.sendall(b"from %d\n" % i)
+            for i, client in enumerate(clients):
+                assert client.recv(99) == b"FROM %d\n" % i
+        assert [exchange(client) for client in clients] == [b""] * 3
+        assert [copy.wait_exit() for copy in copies] == [0] * 3
+
+
+def test_script_is_read_by_each_copy_at_its_own_pace():
+    for shell in ("bash", "dash"):
+        text = "read x\n" + "true | true\necho $x\nread x\n" * 20 + "# " + "x" * 70 + "\n" * 9000
+        with tempfile.NamedTemporaryFile("w", suffix=".sh") as file, Pool(slots=8) as pool:
+            file.write(text + "echo end\n")
+            file.flush()
+            template = pool.start(shell, file.name, template=True)
+            assert pool.hello() == 1
+            copies = [pool.order(slot).wait_ready() for slot in range(1, 5)]
+            clients = [pool.connect() for _ in copies]
+            for number in range(20):
+                for client in clients:
+                    client.sendall(b"%d\n" % number)
+                for client in clients:
+                    assert client.recv(99) == b"%d\n" % number
+            assert [exchange(client) for client in clients] == [b"end\n"] * 4
+            assert [copy.wait_exit() for copy in copies] == [0] * 4, [copy.said() for copy in copies]
+            assert not template.poll()
 
 
 def test_orders_that_make_no_sense():
