@@ -76,15 +76,18 @@ static void write_lines(struct error_pipe *p)
     buffer_consume(&p->line, done);
 }
 
-/* False where nothing more is to be had, now or ever. */
-static bool read_piece(struct error_pipe *p)
+enum piece { PIECE_TAKEN, PIECE_NONE_NOW, PIECE_NONE_EVER };
+
+static enum piece take_piece(struct error_pipe *p)
 {
     ssize_t got = read(p->source.fd, buffer_reserve(&p->line, PIECE), PIECE);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return PIECE_NONE_NOW;
     if (got <= 0)
-        return got < 0 && errno == EINTR;
+        return PIECE_NONE_EVER;
     p->line.length += (size_t)got;
     write_lines(p);
-    return true;
+    return PIECE_TAKEN;
 }
 
 static void end(struct error_pipe *p)
@@ -100,7 +103,7 @@ static void on_readable(struct loop_source *source, uint32_t events)
 {
     struct error_pipe *p = source->owner;
     (void)events;
-    if (!read_piece(p) && errno != EAGAIN)
+    if (take_piece(p) == PIECE_NONE_EVER)
         end(p);
 }
 
@@ -123,7 +126,7 @@ void error_pipe_close(struct error_pipe *p)
 {
     if (p->source.fd < 0)
         return;
-    for (int i = 0; i < LAST_PIECES && read_piece(p); i++)
+    for (int i = 0; i < LAST_PIECES && take_piece(p) == PIECE_TAKEN; i++)
         ;
     end(p);
 }
