@@ -9,6 +9,7 @@ import fcntl
 import mmap
 import os
 import select
+import shutil
 import signal
 import socket
 import struct
@@ -36,6 +37,18 @@ MODES = {"start": START, "io": IO}
 
 PR_SET_CHILD_SUBREAPER = 36
 ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+class Skip(Exception):
+    """The test cannot run here; says why."""
+
+
+def need(program):
+    """The path of PROGRAM, or the test is skipped."""
+    path = shutil.which(program)
+    if not path:
+        raise Skip(f"{program} is not installed")
+    return path
 
 
 def wait_until(condition, what):
@@ -184,6 +197,7 @@ class Pool:
     def start(self, *command, mode="io", slot=0, env=None, preload="", template=False,
               pool_pid=None, before=None, plan=None):
         """Start a worker (or the template) with the library, as the pool does."""
+        need(command[0])
         read_end, write_end = os.pipe()
         ours, theirs = (socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
                         if template else (None, None))

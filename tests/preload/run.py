@@ -7,24 +7,12 @@
 
 import importlib
 import os
-import shutil
 import sys
 import time
 import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-
-
-class Skip(Exception):
-    """The test cannot run here; says why."""
-
-
-def need(program):
-    """The path of PROGRAM, or the test is skipped."""
-    path = shutil.which(program)
-    if not path:
-        raise Skip(f"{program} is not installed")
-    return path
+from pool import Skip  # noqa: E402 (it is beside this file)
 
 
 def main():
@@ -52,5 +40,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.modules["run"] = sys.modules["__main__"]
     sys.exit(main())
