@@ -217,7 +217,7 @@ void cgroup_release(struct cgroup *cgroup)
 {
     if (cgroup_active(cgroup)) {
         fds_close(&cgroup->folder); /* and its lock */
-        remove_empty(cgroup->parent, cgroup->name);
+        sweep(cgroup->parent);
     }
     fds_close(&cgroup->parent);
     free(cgroup->serials);

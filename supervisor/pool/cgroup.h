@@ -14,7 +14,7 @@
  * The groups are "preforkd-SERVICE-PID/SLOT.SERIAL" below the pool's own. SERIAL goes up when a
  * worker leaves something behind, so that the next one in the slot is not killed along with it.
  * The directory is locked (flock(2)) as long as the pool lives; unlocked ones are of pools that
- * were killed, and the next pool removes what is empty of them.
+ * were killed, and pools remove what is empty of them when they start and when they end.
  */
 #ifndef POOL_CGROUP_H
 #define POOL_CGROUP_H
@@ -44,7 +44,7 @@ struct cgroup {
 
 /* Find out whether there is a delegated group, and say so in a debug line. */
 void cgroup_init(struct cgroup *cgroup, const char *service, uint32_t slots);
-/* Remove what is empty. */
+/* Remove what is empty, also of pools that were killed. */
 void cgroup_release(struct cgroup *cgroup);
 
 static inline bool cgroup_active(const struct cgroup *cgroup)
