@@ -13,9 +13,9 @@
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"                               \
     ".:_-/@"
 
-const char *const ucspi_names[] = {"PROTO",         "TCPREMOTEIP",   "TCPREMOTEPORT", "TCPLOCALIP",
-                                   "TCPLOCALPORT",  "REMOTE_ADDR",   "REMOTE_PORT",   "IPCREMOTEPID",
-                                   "IPCREMOTEEUID", "IPCREMOTEEGID", "IPCLOCALPATH",  NULL};
+const char *const ucspi_names[] = {
+    "PROTO",       "TCPREMOTEIP",  "TCPREMOTEPORT", "TCPLOCALIP",    "TCPLOCALPORT", "REMOTE_ADDR",
+    "REMOTE_PORT", "IPCREMOTEPID", "IPCREMOTEEUID", "IPCREMOTEEGID", "IPCLOCALPATH", NULL};
 
 static void add(struct ucspi *u, const char *name, const char *value)
 {
@@ -61,26 +61,37 @@ static void describe_tcp(struct ucspi *u, const union socket_address *peer,
     add_number(u, "TCPLOCALPORT", port(local));
 }
 
+/* The path or the abstract name of a Unix socket; "" where it has none that can be told. LENGTH of
+ * the address, as the kernel says: one more than there is room for where the path needs it all. */
+static void path_text(const union socket_address *local, socklen_t length,
+                      char path[static sizeof local->un.sun_path + 1])
+{
+    const socklen_t before = offsetof(struct sockaddr_un, sun_path);
+    size_t size = length < before ? 0 : length - before;
+    if (size > sizeof local->un.sun_path)
+        size = sizeof local->un.sun_path;
+    memcpy(path, local->un.sun_path, size);
+    path[size] = '\0';
+    /* An abstract name may hold any byte, but must not be cut by one. */
+    if (size > 1 && path[0] == '\0' && strlen(path + 1) == size - 1)
+        path[0] = '@';
+}
+
 static void describe_unix(struct ucspi *u, int fd, const union socket_address *local,
                           socklen_t length)
 {
     struct ucred who;
     socklen_t size = sizeof who;
-    char path[sizeof local->un.sun_path + 1] = "";
+    char path[sizeof local->un.sun_path + 1];
     add(u, "PROTO", "IPC");
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0) {
         add_number(u, "IPCREMOTEPID", (long)who.pid);
         add_number(u, "IPCREMOTEEUID", (long)who.uid);
         add_number(u, "IPCREMOTEEGID", (long)who.gid);
     }
-    if (length > offsetof(struct sockaddr_un, sun_path) && length <= sizeof local->un) {
-        memcpy(path, local->un.sun_path, length - offsetof(struct sockaddr_un, sun_path));
-        if (path[0] == '\0') /* abstract: the name may hold any byte, but must not be cut by one */
-            path[0] = strlen(path + 1) == length - offsetof(struct sockaddr_un, sun_path) - 1 ? '@'
-                                                                                              : '\0';
-        if (path[0] != '\0')
-            add(u, "IPCLOCALPATH", path);
-    }
+    path_text(local, length, path);
+    if (path[0] != '\0')
+        add(u, "IPCLOCALPATH", path);
 }
 
 void ucspi_describe(struct ucspi *u, int fd, const union socket_address *peer)
@@ -88,8 +99,10 @@ void ucspi_describe(struct ucspi *u, int fd, const union socket_address *peer)
     union socket_address local = {0};
     socklen_t length = sizeof local;
     u->count = 0;
-    if (getsockname(fd, &local.any, &length) < 0)
+    if (getsockname(fd, &local.any, &length) < 0) {
         local.any.sa_family = peer->any.sa_family;
+        length = 0;
+    }
     if (peer->any.sa_family == AF_UNIX)
         describe_unix(u, fd, &local, length);
     else
