@@ -35,23 +35,29 @@ void program_environment_put(struct program_environment *e, char *variable)
         e->variables[++e->count] = NULL;
 }
 
+static void put_default(struct program_environment *e, const char *name, const char *value)
+{
+    if (!program_environment_get(e, name))
+        program_environment_put(e, memory_printf("%s=%s", name, value));
+}
+
 static void put_user(struct program_environment *e)
 {
     const struct passwd *who = getpwuid(geteuid());
     char number[24];
     snprintf(number, sizeof number, "%u", (unsigned)geteuid());
     const char *name = who ? who->pw_name : number;
-    program_environment_put(e, memory_printf("HOME=%s", who ? who->pw_dir : "/"));
-    program_environment_put(e, memory_printf("USER=%s", name));
-    program_environment_put(e, memory_printf("LOGNAME=%s", name));
+    put_default(e, "HOME", who ? who->pw_dir : "/");
+    put_default(e, "USER", name);
+    put_default(e, "LOGNAME", name);
 }
 
 void program_environment_init(struct program_environment *e, const struct config_list *configured)
 {
     size_t room = 4 + configured->count + PROGRAM_ENVIRONMENT_ROOM + 1;
     *e = (struct program_environment){.variables = memory_zeroed(room, sizeof(char *))};
-    program_environment_put(e, memory_string("PATH=" DEFAULT_PATH));
-    put_user(e);
     for (size_t i = 0; i < configured->count; i++)
         program_environment_put(e, memory_string(configured->words[i]));
+    put_default(e, "PATH", DEFAULT_PATH);
+    put_user(e);
 }
