@@ -18,6 +18,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -26,6 +28,24 @@
 struct program program;
 
 static struct ucspi connection; /* the environment points into it */
+
+/* Shared by pool and workers. Set by a worker that had a client and could not execute the program;
+ * as long as it is set, workers try that before they are READY, so that clients wait in the queue
+ * instead of being turned away. Cleared by the first that can. */
+static atomic_bool *doubtful;
+
+static int execute_limited(struct error *error)
+{
+    return program_limit(error) < 0 ? -1 : program_execute(error);
+}
+
+static int try_again(struct error *error)
+{
+    if (program_trial(execute_limited, error) < 0)
+        return -1;
+    atomic_store(doubtful, false);
+    return 0;
+}
 
 /* What differs from the pool. A worker's priority cannot be raised here any more: the pool was
  * started with one below 0. */
@@ -42,11 +62,10 @@ int program_birth(struct error *error)
     /* It may have gone since the pool tried it: better not READY than a client turned away. */
     if (access(program.file.path, X_OK) < 0)
         return error_set_errno(error, EXIT_CODE_CONFIG, "command %s", program.file.path);
-    return 0;
+    return atomic_load(doubtful) ? try_again(error) : 0;
 }
 
-static int limit(unsigned resource, const char *name, int64_t value,
-                 struct error *error)
+static int limit(unsigned resource, const char *name, int64_t value, struct error *error)
 {
     rlim_t most = value == CONFIG_UNLIMITED ? RLIM_INFINITY : (rlim_t)value;
     if (value == CONFIG_NOT_SET || setrlimit(resource, &(struct rlimit){most, most}) == 0)
@@ -93,9 +112,7 @@ int program_execute(struct error *error)
 
 static int execute_on_trial(struct error *error)
 {
-    if (program_birth(error) < 0 || program_limit(error) < 0)
-        return -1;
-    return program_execute(error);
+    return program_birth(error) < 0 ? -1 : execute_limited(error);
 }
 
 int program_prepare(const struct worker_plan *plan, struct error *error)
@@ -103,6 +120,10 @@ int program_prepare(const struct worker_plan *plan, struct error *error)
     const struct config_program *config = &plan->service->program;
     program.plan = plan;
     program.config = config;
+    doubtful =
+        mmap(NULL, sizeof *doubtful, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (doubtful == MAP_FAILED)
+        return error_set_errno(error, EXIT_CODE_OS, "cannot map memory");
     program_environment_init(&program.environment, &config->environment);
     const char *search = program_environment_get(&program.environment, "PATH");
     if (program_file_find(&program.file, config->command.words[0], config->directory, search,
@@ -149,8 +170,8 @@ void program_become(int fd, const union socket_address *peer, struct scoreboard_
     slot_set_phase(slot, SCOREBOARD_PROGRAM); /* from here on the pool looks after it */
     prctl(PR_SET_PDEATHSIG, 0);
     int log = place_descriptors(fd);
-    if (program_limit(&error) == 0)
-        program_execute(&error);
+    execute_limited(&error);
+    atomic_store(doubtful, true);
     slot_set_phase(slot, SCOREBOARD_BUSY);
     dup2(log, STDERR_FILENO);
     log_error("%s", error.text);
