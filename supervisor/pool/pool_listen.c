@@ -72,7 +72,7 @@ static int64_t check_ready(struct pool *pool, uint32_t slot, int64_t now_ms)
     if (now_ms < due)
         return due;
     worker_table_ready(&pool->table, slot);
-    return CLOCK_NEVER;
+    return now_ms; /* another turn: there is something to report, and maybe to start */
 }
 
 static int64_t check_watchdog(struct pool *pool, uint32_t slot, int64_t now_ms)
