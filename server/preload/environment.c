@@ -52,11 +52,10 @@ const char *environment_get(char *const *list, const char *name)
 static void remove_name(char **list, const char *name, size_t length)
 {
     char **to = list;
-    for (; list && *list; list++)
+    for (; *list; list++)
         if (!has_name(*list, name, length))
             *to++ = *list;
-    if (to)
-        *to = NULL;
+    *to = NULL;
 }
 
 static void put(char **list, char *const *texts, int count)
@@ -79,7 +78,7 @@ char **environment_with(char *const *list, char *const *texts, int count)
         return NULL;
     head->size = size;
     char **copy = (char **)(head + 1);
-    if (length > 0)
+    if (list)
         memcpy(copy, list, length * sizeof *list);
     put(copy, texts, count);
     return copy;
@@ -139,9 +138,9 @@ static void set_one_by_one(char *const *texts, int count)
 
 void environment_add(char *const *texts, int count, const char *const *names)
 {
-    for (; *names; names++)
+    for (; environ && *names; names++) /* clearenv(3) leaves none at all */
         remove_name(environ, *names, strlen(*names));
-    if (environ == roomy && count <= ROOM && length_of(roomy) <= roomy_length)
+    if (roomy && environ == roomy && count <= ROOM && length_of(roomy) <= roomy_length)
         put(roomy, texts, count);
     else
         set_one_by_one(texts, count);

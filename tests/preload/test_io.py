@@ -97,6 +97,13 @@ def test_environment_of_c_programs_has_the_connection():
         assert "PREFORKD" not in text and "LD_PRELOAD" not in text
 
 
+def test_program_that_clears_its_environment():
+    with Pool() as pool:
+        pool.start("perl", "-e", "%ENV = (); print `env`").wait_ready()
+        client = pool.connect()
+        assert f"TCPREMOTEPORT={client.getsockname()[1]}\n" in receive_all(client).decode()
+
+
 def test_getpeername_of_python():
     script = ("import socket; s = socket.socket(fileno=0); "
               "print(s.getpeername()[1], flush=True); s.detach()")
