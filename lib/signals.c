@@ -5,6 +5,7 @@
 #include "lib/signals.h"
 
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 void signals_block_all(void)
@@ -21,11 +22,20 @@ void signals_unblock_all(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* The C library keeps a few for itself and refuses to touch them, but whoever started us may have
+ * ignored them, and programs would inherit that. The kernel's structure is zero for the default. */
+static void reset_internal(int number)
+{
+    const unsigned long defaults[8] = {0};
+    syscall(SYS_rt_sigaction, number, defaults, NULL, (NSIG - 1) / 8);
+}
+
 void signals_reset(int ignore_io)
 {
     struct sigaction action = {.sa_handler = SIG_DFL};
     for (int number = 1; number < NSIG; number++)
-        sigaction(number, &action, NULL); /* KILL, STOP and the C library's own say no: fine */
+        if (sigaction(number, &action, NULL) < 0) /* KILL, STOP, and those of the C library */
+            reset_internal(number);
     action.sa_handler = SIG_IGN;
     if (ignore_io) {
         sigaction(SIGPIPE, &action, NULL);
