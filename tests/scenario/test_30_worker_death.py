@@ -104,7 +104,7 @@ def scenario_all_workers_killed_with_connections_queued(t):
         client.close()
     for client in holders:
         client.close()
-    equal(len(d.log_lines(msg="worker died")), 4, "obituaries")
+    wait_until(lambda: len(d.log_lines(msg="worker died")) == 4, "four obituaries")
 
 
 def scenario_one_client_cannot_switch_a_service_off(t):
