@@ -129,7 +129,6 @@ void orphans_pool_died(struct orphans *orphans, int64_t graceful_ms, int64_t kil
     int64_t term_ms = now_ms + (orphans->stopping ? 0 : graceful_ms);
     orphans->next = (struct orphans_sentence){term_ms, term_ms + (orphans->stopping ? 0 : kill_ms)};
     look(orphans, now_ms);
-    orphans->due_ms = clock_earlier(orphans->due_ms, now_ms); /* judge them */
     if (orphans->next.term_ms == CLOCK_NEVER)
         return;
     orphans->next.term_ms = later(orphans->next.term_ms, others.term_ms);

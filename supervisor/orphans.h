@@ -60,7 +60,7 @@ void orphans_pool_died(struct orphans *orphans, int64_t graceful_ms, int64_t kil
 /* SIGCHLD came. */
 void orphans_look(struct orphans *orphans, int64_t now_ms);
 
-/* Look and do what is due. Returns when to call again, CLOCK_NEVER: after an event. */
+/* In each turn of the loop: look and do what is due. Returns when to call again. */
 int64_t orphans_check(struct orphans *orphans, int64_t now_ms);
 
 /* Stop now: SIGKILL to all that are there and to all that come up. */
