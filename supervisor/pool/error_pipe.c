@@ -57,6 +57,17 @@ static void write_line(struct error_pipe *p, const char *text, size_t length)
     log_end(&line);
 }
 
+/* As much of a long line as is told at once: no character (UTF-8) is cut in two. */
+static size_t long_piece(const char *text)
+{
+    size_t back = 1;
+    while (back < 4 && (text[LINE_MAX_BYTES - back] & 0xC0) == 0x80)
+        back++;
+    unsigned char lead = (unsigned char)text[LINE_MAX_BYTES - back];
+    size_t wanted = lead < 0xC0 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+    return wanted > back ? LINE_MAX_BYTES - back : LINE_MAX_BYTES;
+}
+
 /* Whole lines, and what is too long for one. */
 static void write_lines(struct error_pipe *p)
 {
@@ -68,8 +79,8 @@ static void write_lines(struct error_pipe *p)
         if (!end && left < LINE_MAX_BYTES)
             break;
         size_t length = end ? (size_t)(end - at) : left;
-        if (length > LINE_MAX_BYTES)
-            length = LINE_MAX_BYTES;
+        if (!end || length > LINE_MAX_BYTES)
+            length = long_piece(at);
         write_line(p, at, length);
         done += length + (end == at + length);
     }
