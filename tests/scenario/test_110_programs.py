@@ -7,6 +7,7 @@ import resource
 import signal
 
 from harness import *
+from load import Load
 from programs import *
 
 
@@ -114,16 +115,17 @@ def scenario_surroundings_by_default(t):
     """Directory /, umask 022, nice 0, and the soft limit of descriptors preforkd came with."""
     def limit():
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (777, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (40, hard))
         os.umask(0o777)
-    d = serve(t, ["/bin/cat"]).start(preexec=limit)
+    d = serve(t, ["/bin/cat"], workers=30).start(preexec=limit)  # the pool needs more than 40
+    d.wait_workers(30)
     with Client(d.port) as client:
         client.ask(b"x")
         pid = program_of(d, client)
         equal(os.readlink(f"/proc/{pid}/cwd"), "/", "directory")
         equal(proc_status(pid)["Umask"], "0022", "umask")
         equal(os.getpriority(os.PRIO_PROCESS, pid), os.getpriority(os.PRIO_PROCESS, 0), "nice")
-        equal(limits_of(pid)["Max open files"][0], "777", "descriptors")
+        equal(limits_of(pid)["Max open files"][0], "40", "descriptors")
 
 
 LIMITS = {"nofile": (99, "Max open files", "99"), "cpu": (77, "Max cpu time", "77"),
@@ -338,6 +340,16 @@ def scenario_standard_error_of_any_length(t):
     equal(found[-1], "short", "the next")
 
 
+def scenario_standard_error_in_any_language(t):
+    """A long line is not cut within a character."""
+    text = "x" + "é漢字🙂" * 1000
+    path = executable(t, "text", text + "\n")
+    d = serve(t, sh(f"cat {path} >&2")).start()
+    answer(d.port)
+    ended(d)
+    equal("".join(lines_of(d)), text, "the line")
+
+
 def scenario_standard_error_may_be_binary(t):
     """No byte of it breaks the log, and none is dropped without a word."""
     data = bytes(range(256)) * 16
@@ -397,6 +409,18 @@ def scenario_exit_status_and_usage_in_the_log(t):
     check(int(line["max_rss_kib"]) > 0, "memory")
     check("signal" not in line, "no signal")
     equal(d.service()["crashes"], 0, "crashes")
+
+
+def scenario_no_exit_status_has_a_meaning_to_us(t):
+    """Also not those with which a worker of ours says something."""
+    d = serve(t, sh("read x; exit $x"), workers=2).start()
+    for status in (0, 1, 100, 101, 102, 103, 104, 127, 255):
+        with Client(d.port) as client:
+            client.send(b"%d\n" % status)
+            client.recv_all()
+        ended(d, status=status)
+    d.wait_workers(2)
+    equal((d.service()["crashes"], d.log_lines(level="warning")), (0, []), "crashes, warnings")
 
 
 def scenario_processor_time_is_the_programs(t):
@@ -485,6 +509,26 @@ def scenario_reload_leaves_programs_alone(t):
     equal(d.log_lines(msg="connection", end="graceful_timeout"), [], "ended by us")
 
 
+@mark(alone=True)
+def scenario_reload_under_load_loses_nothing(t):
+    """Clients that come and go all the time; every connection is served to its end, by a program
+    of the old or of the new pool."""
+    d = serve(t, ["/bin/cat"], workers=4, access_log=False).start()
+    load = Load(d.port)
+    for workers in (3, 6, 2, 5):
+        d.change("p", workers=workers)
+        d.reload()
+    for number, change in ((signal.SIGTTIN, "6 workers wanted, before 5"),
+                           (signal.SIGTTOU, "5 workers wanted, before 6"),
+                           (signal.SIGTTOU, "4 workers wanted, before 5")):
+        d.kill(number)
+        d.wait_log(msg=f"service p: {change}")
+    load.stop()
+    equal(load.lost, [], "lost connections")
+    check(load.served > 0, "some were served")
+    equal(d.service()["crashes"], 0, "crashes")
+
+
 def scenario_reload_with_a_bad_program_changes_nothing(t):
     """Refused with the reason; the service goes on with what it had."""
     d = serve(t, ["/bin/cat"]).start().expect("no-such-program")
@@ -506,6 +550,31 @@ def scenario_stop_waits_for_programs(t):
     d.wait_exit(0)
     line = ended(d)
     equal((line["end"], line["status"]), ("program ended", "0"), "line")
+
+
+@mark(known_defect="WORKER_DRAIN and WORKER_REOPEN are sent to workers that are programs already")
+def scenario_no_signal_reaches_a_program(t):
+    """Reload, more and fewer workers, reopening of the log, and stop are none of its business."""
+    names = "HUP INT QUIT TERM URG CONT WINCH USR1 USR2 ALRM PIPE IO"
+    traps = " ".join(f"trap 'echo {name}' {name};" for name in names.split())
+    log = t.path("file.log")
+    d = serve(t, sh(f"{traps} while read x; do echo $x; done; echo end"), workers=2,
+              log={"file": log}).start()
+    with Client(d.port) as client:
+        equal(client.send(b"begin\n").recv_exactly(6), b"begin\n", "echo")
+        for number, told in ((signal.SIGUSR1, "log file reopened"),
+                             (signal.SIGTTIN, "service p: 3 workers wanted, before 2"),
+                             (signal.SIGTTOU, "service p: 2 workers wanted, before 3"),
+                             (signal.SIGTTOU, "service p: 1 workers wanted, before 2")):
+            d.kill(number)
+            d.wait_log(log, msg=told)
+        d.change("p", workers=3)
+        d.reload()
+        d.kill(signal.SIGTERM)
+        wait_until(lambda: refuses(d.port), "the port is closed")
+        client.half_close()
+        equal(client.recv_all(), b"end\n", "what the program has to say")
+    d.wait_exit(0)
 
 
 def scenario_graceful_timeout_ends_the_group(t):
@@ -642,6 +711,27 @@ def scenario_killed_supervisor_harms_no_program(t):
         equal(answer(d.port, b"new"), b"new", "a client of the next one")
         equal(client.ask(b"unharmed"), b"unharmed", "echo")
         equal(client.half_close().recv_all(), b"", "its end")
+
+
+def scenario_programs_without_a_pool_may_not_stay_for_ever(t):
+    """After graceful_timeout they are told to end: by the supervisor when the pool was killed, by
+    the pool when the supervisor was; then they are killed."""
+    for who in ("pool", "supervisor"):
+        d = serve(t, sh("trap '' TERM; echo up; while :; do read x || sleep 0.1; done"), name=who,
+                  graceful_timeout="100ms", kill_timeout="100ms").start()
+        with Client(d.port) as client:
+            equal(client.recv_exactly(3), b"up\n", "greeting")
+            pid = program_of(d, client)
+            if who == "pool":
+                send_signal(d.pool_pid(), signal.SIGKILL)
+            else:
+                d.killed()
+                t.kept |= {d.control, d.control + ".lock"}
+            equal(client.recv_all(), b"", "the end")
+            wait_until(lambda: not alive(pid), "the program is gone")
+        if who == "pool":
+            d.wait_workers(1)
+            d.stop()
 
 
 def scenario_killed_worker_in_accept(t):

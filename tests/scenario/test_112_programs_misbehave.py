@@ -3,6 +3,7 @@
 and how it is told."""
 import os
 import re
+import shutil
 import signal
 import socket
 import time
@@ -163,6 +164,41 @@ def scenario_failed_execution_is_told(t):
     os.chmod(path, 0o755)
     wait_until(lambda: d.service()["state"] == "running", "it runs again")
     equal(answer(d.port), b"fine\n", "answer")
+
+
+def unusable(t, spoil, mend, pattern):
+    """The program cannot be executed for a while, for a reason that only execve(2) knows: at most
+    those clients are lost that idle workers took before that is known; all others wait."""
+    shutil.copy("/bin/sh", t.path("interpreter"))
+    path = executable(t, "program", "#!" + t.path("interpreter") + "\necho fine\n")
+    d = serve(t, [path], workers=2, restart_delay="20ms", restart_delay_max="100ms").start()
+    d.expect(re.escape(path))
+    d.wait_workers(2)
+    spoilt = spoil(path)
+    clients = [Client(d.port) for _ in range(8)]
+    d.wait_log(msg="worker died", count=6)
+    wait_until(lambda: d.service()["queue"]["length"] == 6, "the others wait")
+    matches(pattern, d.log_lines(level="error")[-1]["msg"], "reason")
+    mend(path, spoilt)
+    served = 0
+    for client in clients:
+        with contextlib.suppress(ConnectionError):
+            served += client.recv_all() == b"fine\n"
+        client.close()
+    check(served >= 6, f"clients that were served: {served} of 8, two at most may be lost")
+    wait_until(lambda: d.service()["state"] == "running", "the state is running again")
+
+
+def scenario_interpreter_removed_and_back(t):
+    unusable(t, lambda _: os.rename(t.path("interpreter"), t.path("away")),
+             lambda _, __: os.rename(t.path("away"), t.path("interpreter")),
+             "No such file or directory, its interpreter is ")
+
+
+def scenario_program_is_being_written(t):
+    """ETXTBSY, while somebody copies a new version over the old one."""
+    unusable(t, lambda path: os.open(path, os.O_RDWR), lambda _, fd: os.close(fd),
+             "Text file busy")
 
 
 def scenario_program_replaced_while_serving(t):
