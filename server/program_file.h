@@ -12,14 +12,14 @@
 #include <limits.h>
 
 struct program_file {
-    char path[PATH_MAX]; /* absolute */
+    char path[PATH_MAX]; /* absolute, or relative to where we are where DIRECTORY is "." */
     /* Why the dynamic linker would not load a preload library into it; NULL: it would. A script is
      * what its interpreter is. */
     const char *unpreloadable;
 };
 
-/* Find the program as execvp(3) would: NAME with a slash is a path (relative to DIRECTORY), without
- * one it is looked for in SEARCH (PATH). 0, or -1 with ERROR. */
+/* Find the program as execvp(3) would in DIRECTORY: NAME with a slash is a path, without one it is
+ * looked for in SEARCH (PATH). 0, or -1 with ERROR. */
 int program_file_find(struct program_file *file, const char *name, const char *directory,
                       const char *search, struct error *error);
 
