@@ -4,6 +4,8 @@
  */
 #include "server/preload/complaint.h"
 
+#include "server/preload/standard.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +19,8 @@ void complaint(const char *what, int number)
     char line[LINE_MAX_BYTES];
     int length = snprintf(line, sizeof line, "preforkd: %s%s%s\n", what, number ? ": " : "",
                           number ? strerror(number) : "");
-    if (length > 0 && (size_t)length < sizeof line) {
+    /* Not to a client that is not there yet. */
+    if (length > 0 && (size_t)length < sizeof line && !standard_waits_at(STDERR_FILENO)) {
         ssize_t ignored = write(STDERR_FILENO, line, (size_t)length);
         (void)ignored; /* there is nobody else to tell */
     }

@@ -9,7 +9,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#define STANDARD 2 /* descriptors 0 and 1 */
+#define STANDARD 3 /* descriptors 0 and 1; and 2 with stderr = "socket" */
 
 static struct {
     bool is_socket;

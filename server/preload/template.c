@@ -10,6 +10,7 @@
 #include "server/preload/copy.h"
 #include "server/preload/descriptors.h"
 #include "server/preload/files.h"
+#include "server/preload/standard.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -65,7 +66,8 @@ static void become_worker(struct warm_plan *plan, const struct warm_order *order
 {
     int flags = fcntl(STDERR_FILENO, F_GETFD);
     setsid();
-    if (flags >= 0) /* else the program wants no standard error */
+    /* It may be closed, because the program wants none; or be the client's. */
+    if (flags >= 0 && !standard_waits_at(STDERR_FILENO))
         dup3(error_fd, STDERR_FILENO, flags & FD_CLOEXEC ? O_CLOEXEC : 0);
     close(error_fd);
     descriptors_close_control();
