@@ -18,12 +18,19 @@ static struct worker_entry *find_sender(struct pool *pool, pid_t pid)
     return session > 0 ? worker_table_find(&pool->table, session) : found;
 }
 
+/* Not a line for each: whoever may send may send a million. */
+static void warn_of_stranger(struct rate *warnings, pid_t pid, const char *what)
+{
+    if (rate_take(warnings, 1, clock_now_ms()) > 0)
+        log_warning("process %d, which is not of this service, sent %s; ignored", (int)pid, what);
+}
+
 static void on_said(void *owner, pid_t pid, const struct notify_message *message)
 {
     struct pool *pool = owner;
     struct worker_entry *entry = find_sender(pool, pid);
     if (!entry) {
-        log_warning("process %d, which is not of this service, sent a notification", (int)pid);
+        warn_of_stranger(&pool->sd_notify.warnings, pid, "a notification");
         return;
     }
     uint32_t slot = worker_table_slot(&pool->table, entry);
@@ -44,7 +51,7 @@ static void on_acknowledged(void *owner, pid_t pid)
     if (entry)
         worker_table_ready(&pool->table, worker_table_slot(&pool->table, entry));
     else
-        log_warning("process %d, which is not of this service, sent an acknowledgement", (int)pid);
+        warn_of_stranger(&pool->einhorn.warnings, pid, "an acknowledgement");
 }
 
 int pool_listen_init(struct pool *pool, struct error *error)
