@@ -15,7 +15,8 @@
 #include <errno.h>
 #include <unistd.h>
 
-/* How much longer than its own limits a leaving pool may take. */
+/* How much longer than its own limits a leaving pool may take: kill_timeout for a worker, and once
+ * more for what that leaves behind. */
 #define LEAVE_SPARE_MS 2000
 /* A sound pool says a few things at its start, and a few whenever workers cannot start. */
 #define MESSAGES_BURST      200
@@ -243,7 +244,7 @@ void pool_process_leaving(struct pool_process *pool, int64_t now_ms)
 {
     pool->draining = true;
     pool->start_end_ms = CLOCK_NEVER;
-    pool->kill_at_ms = now_ms + pool->graceful_ms + pool->kill_ms + LEAVE_SPARE_MS;
+    pool->kill_at_ms = now_ms + pool->graceful_ms + 2 * pool->kill_ms + LEAVE_SPARE_MS;
 }
 
 void pool_process_drain(struct pool_process *pool, int64_t now_ms)

@@ -16,11 +16,10 @@ static bool has_strays(const struct pool *pool)
 static int64_t program_since(const struct pool *pool, const struct worker_entry *entry,
                              const struct scoreboard_worker *shown)
 {
-    if (SCOREBOARD_LOAD(shown->phase) == SCOREBOARD_PROGRAM)
-        return SCOREBOARD_LOAD(shown->started_ms);
-    bool from_birth =
-        pool->service->kind == CONFIG_LISTEN || pool->service->program.warm != WARM_OFF;
-    return from_birth ? entry->born_ms : CLOCK_NEVER;
+    if (pool->service->kind == CONFIG_LISTEN || pool->service->program.warm != WARM_OFF)
+        return entry->born_ms;
+    bool program = SCOREBOARD_LOAD(shown->phase) == SCOREBOARD_PROGRAM;
+    return program ? SCOREBOARD_LOAD(shown->started_ms) : CLOCK_NEVER;
 }
 
 static ssize_t list_workers(void *owner, struct stray_worker *workers)
