@@ -354,7 +354,8 @@ for my $count (0 .. 100000) {
 
 def scenario_watchdog_is_missed(t):
     """Killed, with everything in its group, told, and another one is there."""
-    d = listener(t, "ready=notify", "ignore=TERM", handler={"watchdog": "1200ms", **SAYS}).start()
+    d = listener(t, "ready=notify", "ignore=TERM", handler={"watchdog": "1200ms", **SAYS},
+                 graceful_timeout="50ms", kill_timeout="100ms").start()
     pid = worker(d)["pid"]
     child = int(ask(d.port, "child STATUS=child"))
     d.wait_log(level="warning", msg=f"worker {pid} did not say WATCHDOG=1 in time, killing it")
