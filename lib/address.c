@@ -1,193 +1,104 @@
 /* SPDX-License-Identifier: MIT
  *
- * address - see address.h. tcp_* parse and resolve HOST:PORT, unix_* the two Unix forms.
+ * address - see address.h. What follows a scheme is for address_inet.c and address_unix.c.
  */
 #include "lib/address.h"
 
+#include "lib/address_inet.h"
+#include "lib/address_unix.h"
 #include "lib/quantity.h"
 #include "lib/suggest.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <netdb.h>
 #include <stddef.h>
 
-/* HOST:PORT cut in two; the brackets around an IPv6 host are gone. */
-struct host_port {
-    char host[256];
-    in_port_t port; /* host byte order */
-    bool bracketed;
+enum scheme_kind { INET, UNIX, INHERITED };
+
+struct scheme {
+    const char *prefix;
+    enum scheme_kind kind;
+    int type;
+    bool served;
 };
 
-static int tcp_port(const char *text, in_port_t *port, struct error *error)
+static const struct scheme SCHEMES[] = {
+    {"tcp://", INET, SOCK_STREAM, true},         {"udp://", INET, SOCK_DGRAM, false},
+    {"unix:", UNIX, SOCK_STREAM, true},          {"unixgram:", UNIX, SOCK_DGRAM, false},
+    {"seqpacket:", UNIX, SOCK_SEQPACKET, false}, {"fd://", INHERITED, 0, false},
+};
+#define SCHEME_COUNT (sizeof SCHEMES / sizeof SCHEMES[0])
+
+static const struct scheme *scheme_of(const char *text)
 {
-    int64_t number;
-    if (quantity_parse_count(text, &number) < 0)
-        return error_set(error, EXIT_CODE_CONFIG, "the port \"%s\" is not a number", text);
-    if (number < 0 || number > 65535)
-        return error_set(error, EXIT_CODE_CONFIG, "port %s is out of range (0 to 65535)", text);
-    *port = (in_port_t)number;
-    return 0;
+    for (size_t i = 0; i < SCHEME_COUNT; i++)
+        if (strncmp(text, SCHEMES[i].prefix, strlen(SCHEMES[i].prefix)) == 0)
+            return &SCHEMES[i];
+    return NULL;
 }
 
-static int tcp_split(const char *rest, struct host_port *out, struct error *error)
+static int inherited_number(const char *text, unsigned *number, struct error *error)
 {
-    const char *host = rest;
-    const char *end = strrchr(rest, ':');
-    out->bracketed = rest[0] == '[';
-    if (out->bracketed) {
-        host = rest + 1;
-        end = strchr(rest, ']');
-        if (!end || end[1] != ':')
-            return error_set(error, EXIT_CODE_CONFIG,
-                             "\"%s\" has no \"]:PORT\"; write tcp://[::1]:7000", rest);
-    } else if (!end) {
-        return error_set(error, EXIT_CODE_CONFIG, "\"%s\" has no port; write tcp://HOST:PORT",
-                         rest);
-    } else if (memchr(rest, ':', (size_t)(end - rest))) {
+    int64_t value;
+    if (quantity_parse_count(text, &value) < 0 || value < 1 || value > 9999)
         return error_set(error, EXIT_CODE_CONFIG,
-                         "put an IPv6 address into brackets: tcp://[%.*s]:%s", (int)(end - rest),
-                         rest, end + 1);
-    }
-    size_t length = (size_t)(end - host);
-    if (length == 0 || length >= sizeof out->host)
-        return error_set(error, EXIT_CODE_CONFIG,
-                         "\"%s\" has no host; write tcp://*:PORT for every address", rest);
-    memcpy(out->host, host, length);
-    out->host[length] = '\0';
-    return tcp_port(end + (out->bracketed ? 2 : 1), &out->port, error);
-}
-
-static void tcp_fill4(struct address *a, struct in_addr host, in_port_t port)
-{
-    *a = (struct address){.length = sizeof a->socket.in};
-    a->socket.in.sin_family = AF_INET;
-    a->socket.in.sin_addr = host;
-    a->socket.in.sin_port = htons(port);
-}
-
-static void tcp_fill6(struct address *a, struct in6_addr host, in_port_t port)
-{
-    *a = (struct address){.length = sizeof a->socket.in6};
-    a->socket.in6.sin6_family = AF_INET6;
-    a->socket.in6.sin6_addr = host;
-    a->socket.in6.sin6_port = htons(port);
-}
-
-/* True where HOST needs no name server. */
-static bool tcp_numeric(const struct host_port *hp, struct address *a)
-{
-    struct in_addr v4;
-    struct in6_addr v6;
-    if (strcmp(hp->host, "*") == 0) {
-        tcp_fill6(a, in6addr_any, hp->port);
-        a->dual_stack = true;
-        return true;
-    }
-    if (!hp->bracketed && inet_pton(AF_INET, hp->host, &v4) == 1) {
-        tcp_fill4(a, v4, hp->port);
-        return true;
-    }
-    if (hp->bracketed && inet_pton(AF_INET6, hp->host, &v6) == 1) {
-        tcp_fill6(a, v6, hp->port);
-        return true;
-    }
-    return false;
-}
-
-static int tcp_resolve(const struct host_port *hp, struct address *found, struct error *error)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
-    struct addrinfo *list;
-    int status = getaddrinfo(hp->host, NULL, &hints, &list);
-    if (status != 0)
-        return error_set(error, EXIT_CODE_CONFIG, "cannot resolve \"%s\": %s", hp->host,
-                         status == EAI_SYSTEM ? strerror(errno) : gai_strerror(status));
-    int count = 0;
-    for (struct addrinfo *i = list; i && count < ADDRESS_RESOLVED_MAX; i = i->ai_next) {
-        struct address a;
-        if (i->ai_family == AF_INET)
-            tcp_fill4(&a, ((struct sockaddr_in *)(void *)i->ai_addr)->sin_addr, hp->port);
-        else if (i->ai_family == AF_INET6) {
-            tcp_fill6(&a, ((struct sockaddr_in6 *)(void *)i->ai_addr)->sin6_addr, hp->port);
-            /* A link-local address means nothing without its interface. */
-            a.socket.in6.sin6_scope_id = ((struct sockaddr_in6 *)(void *)i->ai_addr)->sin6_scope_id;
-        } else
-            continue;
-        bool seen = false;
-        for (int k = 0; k < count; k++)
-            seen = seen || memcmp(&found[k].socket, &a.socket, a.length) == 0;
-        if (!seen)
-            found[count++] = a;
-    }
-    freeaddrinfo(list);
-    if (count == 0)
-        return error_set(error, EXIT_CODE_CONFIG, "\"%s\" has no IPv4 or IPv6 address", hp->host);
-    return count;
-}
-
-static int tcp_parse(const char *rest, bool resolve, struct address *found, struct error *error)
-{
-    struct host_port hp;
-    if (tcp_split(rest, &hp, error) < 0)
-        return -1;
-    if (tcp_numeric(&hp, &found[0]))
-        return 1;
-    if (hp.bracketed)
-        return error_set(error, EXIT_CODE_CONFIG, "\"%s\" is not an IPv6 address", hp.host);
-    return resolve ? tcp_resolve(&hp, found, error) : 1;
-}
-
-static int unix_fill(const char *name, bool abstract, struct address *a, struct error *error)
-{
-    size_t length = strlen(name);
-    *a = (struct address){0};
-    a->socket.un.sun_family = AF_UNIX;
-    if (length == 0)
-        return error_set(error, EXIT_CODE_CONFIG, "the name of the Unix socket is empty");
-    if (length + 1 > sizeof a->socket.un.sun_path)
-        return error_set(error, EXIT_CODE_CONFIG,
-                         "\"%s\" is too long for a Unix socket (%zu of %zu bytes)", name, length,
-                         sizeof a->socket.un.sun_path - 1);
-    /* An abstract name starts with a NUL byte and has none at its end. */
-    memcpy(a->socket.un.sun_path + (abstract ? 1 : 0), name, length);
-    a->length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
+                         "\"%s\" does not count sockets of one name; write fd://NAME:1 for the "
+                         "first of them",
+                         text);
+    *number = (unsigned)value;
     return 1;
 }
 
-static int unix_parse(const char *text, struct address *found, struct error *error)
+/* Names are what systemd takes for one: printable ASCII without a colon. */
+static int inherited_parse(const char *rest, struct address *a, struct error *error)
 {
-    if (strncmp(text, "unix:@", 6) == 0)
-        return unix_fill(text + 6, true, &found[0], error);
-    if (strncmp(text, "unix:///", 8) == 0)
-        return unix_fill(text + 7, false, &found[0], error);
-    return error_set(error, EXIT_CODE_CONFIG,
-                     "\"%s\" is not a Unix address; write unix:///absolute/path or unix:@name",
-                     text);
+    size_t length = strcspn(rest, ":");
+    *a = (struct address){0};
+    if (length == 0)
+        return error_set(error, EXIT_CODE_CONFIG,
+                         "\"fd://%s\" has no name; write fd://NAME, a name of LISTEN_FDNAMES",
+                         rest);
+    if (length >= sizeof a->name)
+        return error_set(error, EXIT_CODE_CONFIG,
+                         "the name of an inherited socket is too long (%zu of %zu bytes)", length,
+                         sizeof a->name - 1);
+    for (size_t i = 0; i < length; i++)
+        if (rest[i] < ' ' || rest[i] > '~')
+            return error_set(error, EXIT_CODE_CONFIG,
+                             "the name of an inherited socket is made of printable ASCII "
+                             "characters; write fd://NAME");
+    memcpy(a->name, rest, length);
+    return rest[length] == ':' ? inherited_number(rest + length + 1, &a->number, error) : 1;
 }
 
-static const char *const SCHEMES[] = {"tcp://", "unix:///", "unix:@", "seqpacket://",
-                                      "udp://", "fd://",    NULL};
-
-static int parse(const char *text, bool resolve, struct address *found, struct error *error)
+static int no_scheme(const char *text, struct error *error)
 {
-    if (strncmp(text, "tcp://", 6) == 0)
-        return tcp_parse(text + 6, resolve, found, error);
-    if (strncmp(text, "unix:", 5) == 0)
-        return unix_parse(text, found, error);
-    for (const char *const *later = SCHEMES + 3; *later; later++)
-        if (strncmp(text, *later, strlen(*later)) == 0)
-            return error_set(
-                error, EXIT_CODE_CONFIG,
-                "%s addresses are not served by this version; use tcp:// or unix:", *later);
+    static const char *const forms[] = {
+        "tcp://",     "udp://",        "unix:///",    "unix:@", "unixgram:///",
+        "unixgram:@", "seqpacket:///", "seqpacket:@", "fd://",  NULL};
     char scheme[32];
     const char *slashes = strstr(text, "//");
-    size_t length = slashes ? (size_t)(slashes - text) + 2 : strcspn(text, "/@");
+    size_t length = slashes ? (size_t)(slashes - text) + strspn(slashes, "/") : strcspn(text, "/@");
     snprintf(scheme, sizeof scheme, "%.*s", (int)length, text);
-    const char *near = suggest_nearest(scheme, SCHEMES);
+    const char *near = suggest_nearest(scheme, forms);
     return error_set(error, EXIT_CODE_CONFIG,
                      "\"%s\" is not an address; write tcp://HOST:PORT or unix:///path%s%s%s", text,
                      near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
+}
+
+static int parse(const char *text, bool resolve, struct address *found, struct error *error)
+{
+    const struct scheme *scheme = scheme_of(text);
+    if (!scheme)
+        return no_scheme(text, error);
+    const char *rest = text + strlen(scheme->prefix);
+    switch (scheme->kind) {
+    case INET:
+        return address_inet_parse(scheme->prefix, scheme->type, rest, resolve, found, error);
+    case UNIX:
+        return address_unix_parse(scheme->prefix, scheme->type, rest, found, error);
+    default:
+        return inherited_parse(rest, found, error);
+    }
 }
 
 int address_parse(const char *text, struct address found[ADDRESS_RESOLVED_MAX], struct error *error)
@@ -199,6 +110,16 @@ int address_check(const char *text, struct error *error)
 {
     struct address ignored[ADDRESS_RESOLVED_MAX];
     return parse(text, false, ignored, error) < 0 ? -1 : 0;
+}
+
+int address_check_served(const char *text, struct error *error)
+{
+    const struct scheme *scheme = scheme_of(text);
+    if (!scheme || scheme->served)
+        return 0;
+    return error_set(error, EXIT_CODE_CONFIG,
+                     "%.*s:// addresses are not served by this version; use tcp:// or unix:",
+                     (int)strcspn(scheme->prefix, ":"), scheme->prefix);
 }
 
 static void print_ip(const union socket_address *s, char *text)
@@ -218,19 +139,32 @@ static void print_ip(const union socket_address *s, char *text)
     snprintf(text, ADDRESS_TEXT_MAX - 8, "[%s]:%u", host, ntohs(s->in6.sin6_port));
 }
 
-char *address_print(const struct address *a, char text[static ADDRESS_TEXT_MAX])
+static void print_unix(const struct address *a, char *text)
 {
     const struct sockaddr_un *un = &a->socket.un;
-    if (a->socket.any.sa_family == AF_UNIX) {
-        size_t name = a->length - offsetof(struct sockaddr_un, sun_path);
-        if (un->sun_path[0] == '\0' && name > 1)
-            snprintf(text, ADDRESS_TEXT_MAX, "unix:@%.*s", (int)(name - 1), un->sun_path + 1);
-        else
-            snprintf(text, ADDRESS_TEXT_MAX, "unix://%s", un->sun_path);
-    } else if (a->dual_stack) {
-        snprintf(text, ADDRESS_TEXT_MAX, "tcp://*:%u", ntohs(a->socket.in6.sin6_port));
-    } else {
-        memcpy(text, "tcp://", 6);
+    size_t name = a->length - offsetof(struct sockaddr_un, sun_path);
+    const char *scheme = a->type == SOCK_DGRAM       ? "unixgram"
+                         : a->type == SOCK_SEQPACKET ? "seqpacket"
+                                                     : "unix";
+    if (un->sun_path[0] == '\0' && name > 1)
+        snprintf(text, ADDRESS_TEXT_MAX, "%s:@%.*s", scheme, (int)(name - 1), un->sun_path + 1);
+    else
+        snprintf(text, ADDRESS_TEXT_MAX, "%s://%s", scheme, un->sun_path);
+}
+
+char *address_print(const struct address *a, char text[static ADDRESS_TEXT_MAX])
+{
+    const char *scheme = a->type == SOCK_DGRAM ? "udp" : "tcp";
+    if (a->socket.any.sa_family == AF_UNIX)
+        print_unix(a, text);
+    else if (address_is_inherited(a) && a->number > 0)
+        snprintf(text, ADDRESS_TEXT_MAX, "fd://%s:%u", a->name, a->number);
+    else if (address_is_inherited(a))
+        snprintf(text, ADDRESS_TEXT_MAX, "fd://%s", a->name);
+    else if (a->dual_stack)
+        snprintf(text, ADDRESS_TEXT_MAX, "%s://*:%u", scheme, ntohs(a->socket.in6.sin6_port));
+    else {
+        snprintf(text, ADDRESS_TEXT_MAX, "%s://", scheme);
         print_ip(&a->socket, text + 6);
     }
     return text;
@@ -251,10 +185,29 @@ bool address_is_ephemeral(const struct address *a)
            (a->socket.any.sa_family == AF_INET6 && a->socket.in6.sin6_port == 0);
 }
 
+bool address_is_inherited(const struct address *a)
+{
+    return a->socket.any.sa_family == AF_UNSPEC && a->name[0] != '\0';
+}
+
+bool address_alike(const struct address *a, const struct address *b)
+{
+    /* fd://NAME and fd://NAME:1 both are the first. */
+    unsigned first = a->number ? a->number : 1, second = b->number ? b->number : 1;
+    return a->type == b->type && a->length == b->length &&
+           memcmp(&a->socket, &b->socket, a->length) == 0 && a->dual_stack == b->dual_stack &&
+           strcmp(a->name, b->name) == 0 && first == second;
+}
+
 bool address_equal(const struct address *a, const struct address *b)
 {
-    return a->length == b->length && memcmp(&a->socket, &b->socket, a->length) == 0 &&
-           a->dual_stack == b->dual_stack && !address_is_ephemeral(a);
+    return address_alike(a, b) && !address_is_ephemeral(a);
+}
+
+bool address_collide(const struct address *a, const struct address *b)
+{
+    const char *path = address_path(a), *other = address_path(b);
+    return address_equal(a, b) || (path && other && strcmp(path, other) == 0);
 }
 
 const char *address_path(const struct address *a)

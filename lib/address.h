@@ -3,10 +3,13 @@
  * address - where a service listens and where a client connects.
  *
  *     tcp://HOST:PORT      127.0.0.1, [::1], * (every address, IPv4 and IPv6), or a name
+ *     udp://HOST:PORT      the same for datagrams
  *     unix:///path         a Unix stream socket in the file system
  *     unix:@abstract       the same in Linux's abstract name space, unix(7)
- *
- * seqpacket://, udp:// and fd:// are known and refused until this version serves them.
+ *     unixgram:...         Unix datagrams, both ways of naming
+ *     seqpacket:...        Unix connections that keep messages apart, both ways of naming
+ *     fd://NAME            a socket inherited by name, as in LISTEN_FDNAMES of sd_listen_fds(3)
+ *     fd://NAME:2          the second of several that were passed under one name
  */
 #ifndef LIB_ADDRESS_H
 #define LIB_ADDRESS_H
@@ -25,13 +28,19 @@ union socket_address {
     struct sockaddr_un un;
 };
 
+/* The longest name of an inherited socket, as systemd has it, and its NUL. */
+#define ADDRESS_NAME_MAX 256
+
 /* Room for any text that address_print() or address_peer() writes, NUL included. */
-#define ADDRESS_TEXT_MAX 160
+#define ADDRESS_TEXT_MAX 272
 
 struct address {
-    union socket_address socket;
-    socklen_t length; /* of socket */
-    bool dual_stack;  /* host "*": one IPv6 socket that takes IPv4 clients too */
+    union socket_address socket; /* fd://: family AF_UNSPEC, nothing else is known */
+    socklen_t length;            /* of socket; 0 for fd:// */
+    int type;                    /* SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET; 0 for fd:// */
+    bool dual_stack;             /* host "*": one IPv6 socket that takes IPv4 clients too */
+    unsigned number;             /* fd://NAME:2: which of that name, from 1; 0: not written */
+    char name[ADDRESS_NAME_MAX]; /* fd:// only, otherwise "" */
 };
 
 /* At most this many sockets come of one tcp://NAME:PORT. */
@@ -47,6 +56,10 @@ int address_parse(const char *text, struct address found[ADDRESS_RESOLVED_MAX],
 /* Only the grammar of TEXT; asks no name server. 0 or -1. */
 int address_check(const char *text, struct error *error);
 
+/* Whether services of this version can listen on the scheme of TEXT; what has none, or an unknown
+ * one, passes and is for address_check(). 0 or -1. */
+int address_check_served(const char *text, struct error *error);
+
 /* Write A as it would stand in a configuration. Returns TEXT. */
 char *address_print(const struct address *a, char text[static ADDRESS_TEXT_MAX]);
 
@@ -54,11 +67,20 @@ char *address_print(const struct address *a, char text[static ADDRESS_TEXT_MAX])
  * IPv4 client of a dual-stack socket as IPv4), "unix" for Unix clients. Returns TEXT. */
 char *address_peer(const union socket_address *peer, char text[static ADDRESS_TEXT_MAX]);
 
-/* Same socket address. Two addresses with port 0 are never the same. */
+/* Same socket address and type. Two addresses with port 0 are never the same. */
 bool address_equal(const struct address *a, const struct address *b);
 
-/* TCP with port 0: the kernel chooses a port. */
+/* As written the same, port 0 included. */
+bool address_alike(const struct address *a, const struct address *b);
+
+/* Both cannot be bound at a time: they are equal, or sockets of two types in one file. */
+bool address_collide(const struct address *a, const struct address *b);
+
+/* TCP or UDP with port 0: the kernel chooses a port. */
 bool address_is_ephemeral(const struct address *a);
+
+/* An inherited socket: fd://. */
+bool address_is_inherited(const struct address *a);
 
 /* The file a Unix socket lives in; NULL for every other address. Points into A. */
 const char *address_path(const struct address *a);

@@ -62,6 +62,9 @@ static const char *round_trip(const char *text)
     assert_int_equal(found[0].length, first.length);
     assert_memory_equal(&found[0].socket, &first.socket, first.length);
     assert_int_equal(found[0].dual_stack, first.dual_stack);
+    assert_int_equal(found[0].type, first.type);
+    assert_int_equal(found[0].number, first.number);
+    assert_string_equal(found[0].name, first.name);
     return printed;
 }
 
@@ -220,12 +223,103 @@ static void wrong_brackets(void **state)
     expect_refused("tcp://[::g]:80", "\"::g\" is not an IPv6 address");
 }
 
-static void schemes_of_later_versions(void **state)
+static void type_comes_of_the_scheme(void **state)
 {
     (void)state;
-    expect_refused("seqpacket:///run/x", "seqpacket://", "not served by this version");
-    expect_refused("udp://127.0.0.1:53", "udp://", "not served by this version");
-    expect_refused("fd://web", "fd://", "not served by this version");
+    assert_int_equal(parsed("tcp://127.0.0.1:7")->type, SOCK_STREAM);
+    assert_int_equal(parsed("udp://127.0.0.1:7")->type, SOCK_DGRAM);
+    assert_int_equal(parsed("unix:///x")->type, SOCK_STREAM);
+    assert_int_equal(parsed("unixgram:///x")->type, SOCK_DGRAM);
+    assert_int_equal(parsed("seqpacket:@x")->type, SOCK_SEQPACKET);
+    assert_int_equal(address_parse("udp://127.1:80", found, &error), 1); /* resolved */
+    assert_int_equal(found[0].type, SOCK_DGRAM);
+}
+
+static void datagram_addresses(void **state)
+{
+    (void)state;
+    assert_string_equal(round_trip("udp://127.0.0.1:53"), "udp://127.0.0.1:53");
+    assert_string_equal(round_trip("udp://[::1]:53"), "udp://[::1]:53");
+    assert_string_equal(round_trip("udp://*:53"), "udp://*:53");
+    assert_true(found[0].dual_stack);
+    assert_int_equal(address_check("udp://no-such-host.invalid:80", &error), 0);
+    assert_string_equal(round_trip("unixgram:///run/x"), "unixgram:///run/x");
+    assert_string_equal(address_path(&found[0]), "/run/x");
+    assert_string_equal(round_trip("unixgram:@x"), "unixgram:@x");
+    assert_string_equal(round_trip("seqpacket:///run/x"), "seqpacket:///run/x");
+    assert_string_equal(round_trip("seqpacket:@x"), "seqpacket:@x");
+}
+
+static void what_is_wrong_is_told_with_its_scheme(void **state)
+{
+    (void)state;
+    expect_refused("udp://127.0.0.1", "has no port", "udp://HOST:PORT");
+    expect_refused("udp://:53", "udp://*:PORT");
+    expect_refused("udp://::1:53", "udp://[::1]:53");
+    expect_refused("udp://[::1]", "udp://[::1]:7000");
+    expect_refused("udp://127.0.0.1:65536", "out of range");
+    expect_refused("unixgram://run/x", "unixgram:///absolute/path", "unixgram:@name");
+    expect_refused("unixgram:x", "unixgram:@name");
+    expect_refused("seqpacket:@", "empty");
+    expect_refused("seqpacket://", "seqpacket:///absolute/path");
+    expect_refused("unixgram//x", "is not an address");
+}
+
+static void inherited_sockets(void **state)
+{
+    const struct address *a = parsed("fd://web.socket");
+    (void)state;
+    assert_true(address_is_inherited(a));
+    assert_false(address_is_ephemeral(a));
+    assert_null(address_path(a));
+    assert_int_equal(a->type, 0);
+    assert_int_equal(a->number, 0);
+    assert_string_equal(a->name, "web.socket");
+    assert_string_equal(round_trip("fd://web.socket"), "fd://web.socket");
+    assert_string_equal(round_trip("fd://web:2"), "fd://web:2");
+    assert_int_equal(found[0].number, 2);
+    assert_string_equal(round_trip("fd://a b/c@d"), "fd://a b/c@d");
+    assert_false(address_is_inherited(parsed("unix:@web")));
+    assert_false(address_is_inherited(parsed("tcp://127.0.0.1:1")));
+}
+
+static void names_of_inherited_sockets(void **state)
+{
+    char text[300], printed[ADDRESS_TEXT_MAX];
+    (void)state;
+    snprintf(text, sizeof text, "fd://%0255d:9999", 0);
+    assert_string_equal(address_print(parsed(text), printed), text);
+    snprintf(text, sizeof text, "fd://%0256d", 0);
+    expect_refused(text, "too long", "256 of 255 bytes");
+    expect_refused("fd://", "has no name", "fd://NAME");
+    expect_refused("fd://:1", "has no name");
+    expect_refused("fd://caf\xc3\xa9", "printable ASCII");
+    expect_refused("fd://a\tb", "printable ASCII");
+    expect_refused("fd://web:", "write fd://NAME:1");
+    expect_refused("fd://web:0", "write fd://NAME:1");
+    expect_refused("fd://web:10000", "write fd://NAME:1");
+    expect_refused("fd://web:1:2", "write fd://NAME:1");
+    expect_refused("fd:web", "did you mean \"fd://\"?");
+}
+
+static void expect_unserved(const char *text, const char *words)
+{
+    empty(NULL);
+    assert_int_equal(address_check_served(text, &error), -1);
+    assert_int_equal(error.code, EXIT_CODE_CONFIG);
+    assert_non_null(strstr(error.text, words));
+}
+
+static void schemes_of_later_versions(void **state)
+{
+    static const char *const passed[] = {"tcp://*:1", "unix:@x", "unix:///x", "nonsense", ""};
+    (void)state;
+    expect_unserved("seqpacket:///run/x", "seqpacket:// addresses are not served");
+    expect_unserved("unixgram:@x", "unixgram:// addresses are not served");
+    expect_unserved("udp://127.0.0.1:53", "udp:// addresses are not served by this version");
+    expect_unserved("fd://web", "fd:// addresses are not served");
+    for (size_t i = 0; i < sizeof passed / sizeof *passed; i++)
+        assert_int_equal(address_check_served(passed[i], &error), 0);
 }
 
 static void wrong_schemes(void **state)
@@ -238,6 +332,7 @@ static void wrong_schemes(void **state)
     expect_refused("tpc://127.0.0.1:80", "did you mean \"tcp://\"?");
     expect_refused("TCP://127.0.0.1:80", "is not an address");
     expect_refused("unx:///run/x", "did you mean \"unix:///\"?");
+    expect_refused("seqpaket:@x", "did you mean \"seqpacket:@\"?");
     expect_refused("a-scheme-that-is-longer-than-any-buffer-for-it://x", "is not an address");
 }
 
@@ -286,12 +381,50 @@ static void equal_means_the_same_socket(void **state)
     assert_false(equal("unix:@/a", "unix:///a"));
 }
 
+static void types_are_different_sockets(void **state)
+{
+    (void)state;
+    assert_true(equal("udp://127.0.0.1:80", "udp://127.0.0.1:80"));
+    assert_true(equal("seqpacket:@a", "seqpacket:@a"));
+    assert_false(equal("udp://127.0.0.1:80", "tcp://127.0.0.1:80"));
+    assert_false(equal("udp://*:80", "tcp://*:80"));
+    assert_false(equal("unix:@a", "unixgram:@a"));
+    assert_false(equal("unix:///a", "seqpacket:///a"));
+    assert_true(equal("fd://a", "fd://a"));
+    assert_true(equal("fd://a", "fd://a:1"));
+    assert_false(equal("fd://a", "fd://a:2"));
+    assert_false(equal("fd://a", "fd://b"));
+    assert_false(equal("fd://a", "unix:@a"));
+}
+
+static bool collide(const char *a, const char *b)
+{
+    struct address first = *parsed(a), second = *parsed(b);
+    return address_collide(&first, &second);
+}
+
+static void file_holds_one_socket_of_any_type(void **state)
+{
+    (void)state;
+    assert_true(collide("unix:///a", "unix:///a"));
+    assert_true(collide("unix:///a", "seqpacket:///a"));
+    assert_true(collide("unixgram:///a", "seqpacket:///a"));
+    assert_false(collide("unixgram:///a", "unixgram:///b"));
+    assert_false(collide("unix:@a", "unixgram:@a")); /* one name space for each type */
+    assert_false(collide("udp://127.0.0.1:80", "tcp://127.0.0.1:80"));
+    assert_false(collide("udp://127.0.0.1:0", "udp://127.0.0.1:0"));
+}
+
 static void port_0_equals_nothing(void **state)
 {
     (void)state;
     assert_false(equal("tcp://127.0.0.1:0", "tcp://127.0.0.1:0"));
     assert_false(equal("tcp://[::1]:0", "tcp://[::1]:0"));
     assert_false(equal("tcp://*:0", "tcp://*:0"));
+    assert_false(equal("udp://*:0", "udp://*:0"));
+    struct address first = *parsed("udp://*:0");
+    assert_true(address_alike(&first, parsed("udp://*:0")));
+    assert_false(address_alike(&first, parsed("tcp://*:0")));
 }
 
 int main(void)
@@ -310,10 +443,17 @@ int main(void)
         cmocka_unit_test_setup(wrong_ports, empty),
         cmocka_unit_test_setup(wrong_hosts, empty),
         cmocka_unit_test_setup(wrong_brackets, empty),
+        cmocka_unit_test_setup(type_comes_of_the_scheme, empty),
+        cmocka_unit_test_setup(datagram_addresses, empty),
+        cmocka_unit_test_setup(what_is_wrong_is_told_with_its_scheme, empty),
+        cmocka_unit_test_setup(inherited_sockets, empty),
+        cmocka_unit_test_setup(names_of_inherited_sockets, empty),
         cmocka_unit_test_setup(schemes_of_later_versions, empty),
         cmocka_unit_test_setup(wrong_schemes, empty),
         cmocka_unit_test_setup(peers_are_printed_for_people, empty),
         cmocka_unit_test_setup(equal_means_the_same_socket, empty),
+        cmocka_unit_test_setup(types_are_different_sockets, empty),
+        cmocka_unit_test_setup(file_holds_one_socket_of_any_type, empty),
         cmocka_unit_test_setup(port_0_equals_nothing, empty),
     };
     return cmocka_run_group_tests_name("address", tests, NULL, NULL);
