@@ -2,8 +2,9 @@
 # Accepts by itself from the sockets it is told of, in whichever way, and does what its clients ask
 # for, one line for a connection. Without ready=, nothing says that it is up but its age.
 #
-#   ready=notify|einhorn    say so             say=TEXT      and that, too
-#   stop=SIGNAL             finish on it       ignore=SIGNAL
+#   ready=notify|einhorn    say so
+#   stop=SIGNAL             finish on it
+#   ignore=SIGNAL           only tell of it
 #   exit=STATUS             at once, when all that is said
 #   echo                    give back whatever comes instead of reading a line
 #   blocking                leave the sockets as they are
@@ -81,7 +82,7 @@ sub answer {
     $rest =~ s/\\n/\n/g;
     return join "\n", map { "$_=$ENV{$_}" } sort keys %ENV if $what eq 'environment';
     return $$ if $what eq 'pid';
-    return notify($rest) if $what eq 'say';
+    return notify($rest) && $$ if $what eq 'say';
     return acknowledge($rest) if $what eq 'acknowledge';
     return `$rest 2>&1` if $what eq 'run';
     POSIX::_exit($rest) if $what eq 'exit';
@@ -113,11 +114,7 @@ sub echo {
 }
 
 report('up');
-if ($option{ready} eq 'notify') {
-    notify(join "\n", 'READY=1', $option{say} // ());
-} elsif ($option{say}) {
-    notify($option{say});
-}
+notify('READY=1') if $option{ready} eq 'notify';
 acknowledge("--- %0Acommand: worker:ack%0Apid: $$%0A") if $option{ready} eq 'einhorn';
 POSIX::_exit($option{exit}) if defined $option{exit};
 

@@ -311,21 +311,26 @@ def scenario_systemd_notify_says_ready(t):
 def scenario_status_is_shown(t):
     """By preforkctl workers and its JSON; no control character gets there; gone with the
     program."""
-    d = listener(t, "ready=notify", "say=STATUS=grüße, 3 requests", handler=SAYS).start()
-    equal(worker(d)["status"], "grüße, 3 requests", "status")
-    matches("STATUS\n.* grüße, 3 requests\n", d.ctl("workers").stdout, "preforkctl workers")
-    equal(json.loads(d.ctl("--json", "workers").stdout)[0]["status"], "grüße, 3 requests", "JSON")
+    d = listener(t, "ready=notify", handler=SAYS, workers=2).start()
+    pid = int(ask(d.port, "say STATUS=grüße, 3 requests"))
+    said = f"p .* {pid} .* grüße, 3 requests\n"
+    wait_until(lambda: re.search(said, d.ctl("workers").stdout), "preforkctl workers shows it")
+    rows = json.loads(d.ctl("--json", "workers").stdout)
+    equal({row["pid"]: row["status"] for row in rows},
+          {pid: "grüße, 3 requests", **{other: "" for other in d.worker_pids() - {pid}}}, "JSON")
+    d.result("scale p 1")
+    d.wait_workers(1)
     ask(d.port, "say STATUS=\x1b[31mred\x07")
     wait_until(lambda: worker(d)["status"] == "?[31mred?", "control characters are masked")
     ask(d.port, "say STATUS=" + "x" * 3000)
     wait_until(lambda: re.fullmatch("x{50,}", worker(d)["status"]), "a long one is cut")
     ask(d.port, "say STATUS=")
     wait_until(lambda: worker(d)["status"] == "", "it can be taken back")
-    ask(d.port, "say STATUS=last words")
+    pid = int(ask(d.port, "say STATUS=last words"))
     wait_until(lambda: worker(d)["status"] == "last words", "it is shown")
-    d.result("scale p 2")
-    d.wait_workers(2)
-    equal([row["status"] for row in d.workers()], ["last words", "grüße, 3 requests"], "of each")
+    ask(d.port, "exit 0")
+    wait_until(lambda: d.workers(state="idle") and worker(d)["pid"] != pid, "another one is there")
+    equal(worker(d)["status"], "", "status of another one")
 
 
 def scenario_watchdog_is_told_and_kept(t):
