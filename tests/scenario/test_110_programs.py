@@ -238,18 +238,20 @@ def scenario_unix_sockets(t):
 
 
 def scenario_several_listeners(t):
-    """One service, four addresses, clients of all at once."""
+    """One service, four addresses, clients of each alone and of all at once."""
     ports = [t.port(), t.port(), t.port()]
     path = t.path("s.sock")
     d = serve(t, ["/bin/cat"], workers=4,
               listen=[*(f"tcp://127.0.0.1:{p}" for p in ports), f"unix://{path}"]).start()
+    for where in [path, *reversed(ports)]:
+        equal(answer(where, b"alone"), b"alone", "echo")
     for _ in range(3):
         clients = [Client(where) for where in [*ports, path]]
         for number, client in enumerate(clients):
             equal(client.ask(b"%d" % number), b"%d" % number, "echo")
         for client in clients:
             client.close()
-    ended(d, 12)
+    ended(d, 16)
 
 
 # ---- bytes

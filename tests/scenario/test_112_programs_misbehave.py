@@ -424,13 +424,16 @@ def check_rests(d):
     pool, workers = d.pool_pid(), d.worker_pids()
     everybody = [d.pid, pool, *workers]
 
-    def used():
-        return sum(cpu_seconds(pid) for pid in everybody)
-    # A look costs some itself; spinning costs all there is. Wait for one quiet moment.
+    def asleep():
+        return all(process_stat(pid)[1] == "S" for pid in everybody)
+
     def quiet():
-        before = used()
-        time.sleep(0.2)
-        return used() - before < 0.05
+        """A machine that is busy itself gives no processor to who spins, but shows it runnable."""
+        for _ in range(20):
+            if not asleep():
+                return False
+            time.sleep(0.005)
+        return True
     wait_until(quiet, "nobody spins")
     equal(d.worker_pids(), workers, "workers")
 
