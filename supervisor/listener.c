@@ -8,6 +8,7 @@
 #include "lib/fds.h"
 #include "lib/log.h"
 #include "lib/memory.h"
+#include "supervisor/inherited.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,8 +22,7 @@ static bool matches(const struct listener *l, const char *service, const struct 
         return true;
     /* Port 0 equals nothing, but a service keeps the port it was given. */
     return address_is_ephemeral(a) && strcmp(l->service, service) == 0 &&
-           l->address.length == a->length && l->address.dual_stack == a->dual_stack &&
-           memcmp(&l->address.socket, &a->socket, a->length) == 0;
+           address_alike(&l->address, a);
 }
 
 static struct listener *find(const struct listener_table *table, const char *service,
@@ -40,108 +40,18 @@ const struct listener *listener_find(const struct listener_table *table, const c
     return find(table, service, address);
 }
 
-static void set_option(int fd, int level, int name, int value)
+static bool is_listening(const struct listener *l)
 {
-    setsockopt(fd, level, name, &value, sizeof value); /* a refusal costs comfort, not service */
-}
-
-/* Accepted sockets inherit these on Linux, so that no call per connection is needed. */
-static void prepare_tcp(int fd, const struct address *address)
-{
-    set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    if (address->socket.any.sa_family == AF_INET6)
-        set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, !address->dual_stack);
-}
-
-/* A machine without IPv6 serves host "*" on IPv4 alone. */
-static void fall_back_to_ipv4(struct address *a)
-{
-    in_port_t port = a->socket.in6.sin6_port;
-    *a = (struct address){.length = sizeof a->socket.in};
-    a->socket.in.sin_family = AF_INET;
-    a->socket.in.sin_port = port;
-}
-
-static int cannot_bind(int fd, struct error *error)
-{
-    bool in_use = errno == EADDRINUSE;
-    error_set_errno(error, EXIT_CODE_UNAVAILABLE, "cannot bind");
-    error->in_use = in_use;
-    close(fd);
-    return -1;
-}
-
-static int bind_tcp(struct address address, struct error *error)
-{
-    int type = SOCK_STREAM | SOCK_CLOEXEC;
-    int fd = socket(address.socket.any.sa_family, type, 0);
-    if (fd < 0 && errno == EAFNOSUPPORT && address.dual_stack) {
-        fall_back_to_ipv4(&address);
-        fd = socket(AF_INET, type, 0);
-    }
-    if (fd < 0)
-        return error_set_errno(error, EXIT_CODE_UNAVAILABLE, "cannot make a socket");
-    prepare_tcp(fd, &address);
-    if (bind(fd, &address.socket.any, address.length) == 0)
-        return fd;
-    return cannot_bind(fd, error);
-}
-
-/* A socket file without a live server behind it is left over from a crash. We hold the lock, so no
- * preforkd is behind it; another program is asked by connecting. */
-static int remove_stale(const struct address *address, struct error *error)
-{
-    const char *path = address_path(address);
-    struct stat about;
-    if (lstat(path, &about) < 0)
-        return 0;
-    if (!S_ISSOCK(about.st_mode))
-        return error_set(error, EXIT_CODE_UNAVAILABLE, "%s exists and is not a socket", path);
-    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int status = connect(probe, &address->socket.any, address->length);
-    bool stale = status < 0 && errno == ECONNREFUSED;
-    fds_close(&probe);
-    if (!stale) {
-        error_set(error, EXIT_CODE_UNAVAILABLE, "another program is serving %s", path);
-        error->in_use = true;
-        return -1;
-    }
-    if (unlink(path) < 0)
-        return error_set_errno(error, EXIT_CODE_UNAVAILABLE, "cannot remove the stale %s", path);
-    return 0;
-}
-
-int listener_bind_unix(const struct address *address, mode_t mode, struct lockfile *lock,
-                       struct error *error)
-{
-    const char *path = address_path(address);
-    if (path) {
-        char *lock_path = memory_printf("%s.lock", path);
-        int status = lockfile_acquire(lock, lock_path, 0600, error);
-        free(lock_path);
-        if (status < 0 || remove_stale(address, error) < 0)
-            return -1;
-    }
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return error_set_errno(error, EXIT_CODE_UNAVAILABLE, "cannot make a socket");
-    /* The mode is on the socket before it has a name: there is no moment with another one. */
-    mode_t before = umask(0);
-    int status = fchmod(fd, mode) < 0 ? -1 : bind(fd, &address->socket.any, address->length);
-    umask(before);
-    if (status == 0)
-        return fd;
-    return cannot_bind(fd, error);
+    return l->type != SOCK_DGRAM;
 }
 
 static void release(struct listener *l)
 {
     const char *path = address_path(&l->address);
     /* For every process that holds it: pools that have yet to hear of it must not keep the address
-     * from whoever wants it next. */
-    if (l->fd >= 0)
+     * from whoever wants it next. With datagrams it would not help, and one that is inherited is
+     * not ours alone. */
+    if (l->fd >= 0 && is_listening(l) && !address_is_inherited(&l->address))
         shutdown(l->fd, SHUT_RDWR);
     if (path && l->fd >= 0 && l->lock.fd >= 0)
         unlink(path);
@@ -151,22 +61,64 @@ static void release(struct listener *l)
     free(l);
 }
 
+/* A copy, which lives and dies as other listeners do. */
+static int open_inherited(struct listener *l, struct error *error)
+{
+    socklen_t size = sizeof l->type;
+    int fd = inherited_find(&l->address, error);
+    if (fd < 0)
+        return -1;
+    l->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (l->fd < 0 || getsockopt(l->fd, SOL_SOCKET, SO_TYPE, &l->type, &size) < 0)
+        return error_set_errno(error, EXIT_CODE_OS, "cannot use the inherited socket");
+    return 0;
+}
+
+static int open_own(struct listener *l, struct error *error)
+{
+    l->type = l->address.type;
+    l->fd = listener_bind(&l->address, l->mode, &l->lock, error);
+    return l->fd < 0 ? -1 : 0;
+}
+
+/* The queue of an inherited socket is as long as who made it wanted it. */
+static int set_queue(const struct listener *l, int64_t backlog)
+{
+    if (!is_listening(l) || address_is_inherited(&l->address))
+        return 0;
+    return listen(l->fd, (int)backlog);
+}
+
 static struct listener *open_listener(const struct config_service *service,
                                       const struct address *address, struct error *error)
 {
     struct listener *l = memory_zeroed(1, sizeof *l);
-    *l = (struct listener){.address = *address, .lock = LOCKFILE_NONE};
+    *l = (struct listener){.address = *address, .fd = -1, .lock = LOCKFILE_NONE};
     l->mode = (mode_t)service->socket_mode;
     l->service = memory_string(service->name);
-    l->fd = address->socket.any.sa_family == AF_UNIX
-                ? listener_bind_unix(address, (mode_t)service->socket_mode, &l->lock, error)
-                : bind_tcp(*address, error);
-    if (l->fd >= 0 && listen(l->fd, (int)service->backlog) == 0)
-        return l;
-    if (l->fd >= 0)
+    int status = address_is_inherited(address) ? open_inherited(l, error) : open_own(l, error);
+    if (status == 0) {
+        listener_bind_prepare(l->fd);
+        if (set_queue(l, service->backlog) == 0)
+            return l;
         error_set_errno(error, EXIT_CODE_UNAVAILABLE, "cannot listen");
+    }
     release(l);
     return NULL;
+}
+
+/* A path whose socket is to be of another type: the old one serves until the new configuration is
+ * in force, so there is no moment for the change. */
+static int check_path(const struct listener_table *table, const struct address *address,
+                      struct error *error)
+{
+    char text[ADDRESS_TEXT_MAX];
+    for (size_t i = 0; i < table->count; i++)
+        if (address_collide(&table->entries[i]->address, address))
+            return error_set(error, EXIT_CODE_UNAVAILABLE,
+                             "%s has that path now; use another one, or reload without it first",
+                             address_print(&table->entries[i]->address, text));
+    return 0;
 }
 
 static int open_address(struct listener_table *table, const struct config_service *service,
@@ -175,6 +127,8 @@ static int open_address(struct listener_table *table, const struct config_servic
     struct listener *l = find(table, service->name, address);
     if (l)
         return l->fd;
+    if (check_path(table, address, error) < 0)
+        return -1;
     l = open_listener(service, address, error);
     if (!l)
         return -1;
@@ -245,7 +199,7 @@ static void mark_service(struct listener_table *table, const struct config_servi
             if (!l)
                 continue;
             l->wanted = true;
-            listen(l->fd, (int)service->backlog);
+            set_queue(l, service->backlog);
             if (service->kind != CONFIG_LISTEN)
                 set_blocking(l->fd, config_sockets(service) == 1);
             apply_mode(l, (mode_t)service->socket_mode);
@@ -276,7 +230,8 @@ void listener_sweep(struct listener_table *table, const struct config *config)
 char *listener_print(const struct listener *l, char text[static ADDRESS_TEXT_MAX])
 {
     struct address bound = {.dual_stack = l->address.dual_stack, .length = sizeof bound.socket};
-    if (l->address.socket.any.sa_family == AF_UNIX ||
+    bound.type = l->type;
+    if (l->address.socket.any.sa_family == AF_UNIX || address_is_inherited(&l->address) ||
         getsockname(l->fd, &bound.socket.any, &bound.length) < 0)
         return address_print(&l->address, text);
     if (bound.socket.any.sa_family == AF_INET)
@@ -289,7 +244,7 @@ void listener_queue(const struct listener *l, unsigned *length, unsigned *limit)
     struct tcp_info info;
     socklen_t size = sizeof info;
     *length = *limit = 0;
-    if (l->address.socket.any.sa_family == AF_UNIX ||
+    if (l->address.socket.any.sa_family == AF_UNIX || l->type != SOCK_STREAM ||
         getsockopt(l->fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
         return;
     /* For a listening socket the kernel reports its queue in these two fields. */

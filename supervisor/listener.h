@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * listener - the listening sockets, kept by address.
+ * listener - the sockets that services listen on, or receive datagrams from, kept by address.
  *
  * A socket is bound when a configuration first wants its address and stays open, the same kernel
  * object, for as long as any configuration in force does: across reloads, and whatever happens to
@@ -12,11 +12,13 @@
 #include "lib/address.h"
 #include "lib/config.h"
 #include "lib/lockfile.h"
+#include "supervisor/listener_bind.h"
 
 struct listener {
     struct address address; /* as configured: the key */
     char *service;          /* who asked first; part of the key for port 0 */
     int fd;
+    int type; /* SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET, that of an inherited one, too */
     struct lockfile lock; /* of a Unix socket in the file system: ours while it is held */
     mode_t mode;          /* of a Unix socket in the file system */
     bool wanted;          /* by the sweep in progress */
@@ -41,21 +43,16 @@ int listener_open_all(struct listener_table *table, const struct config *config,
  * others their configured backlog, permissions and blocking mode. */
 void listener_sweep(struct listener_table *table, const struct config *config);
 
-/* Bind a Unix socket with the permissions MODE. A path in the file system is locked with a file
- * beside it (LOCK) first, and a stale socket there is removed. Not listening yet. Also used for the
- * control socket. The descriptor is the caller's; -1 with ERROR. */
-int listener_bind_unix(const struct address *address, mode_t mode, struct lockfile *lock,
-                       struct error *error);
-
 /* The listener of an address of a service, NULL where it is not open. */
 const struct listener *listener_find(const struct listener_table *table, const char *service,
                                      const struct address *address);
 
-/* Where it really listens: with the port the kernel chose for port 0. Returns TEXT. */
+/* Where it really listens: with the port the kernel chose for port 0. An inherited one is called as
+ * in the configuration. Returns TEXT. */
 char *listener_print(const struct listener *listener, char text[static ADDRESS_TEXT_MAX]);
 
 /* Connections waiting to be accepted and the most there may be; 0 and 0 where the kernel does not
- * tell (Unix sockets). */
+ * tell (Unix sockets) or nobody connects (datagrams). */
 void listener_queue(const struct listener *listener, unsigned *length, unsigned *limit);
 
 #endif
