@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * hook_exec - becoming another program. handover.h tells what happens to the client.
+ * hook_exec - becoming another program. succession.h tells what happens to the client.
  *
  * The functions with a list of arguments (execl and its kin) are made of those with an array: the
  * real ones would not ask a hook.
  */
-#include "server/preload/handover.h"
 #include "server/preload/hook.h"
 #include "server/preload/image.h"
+#include "server/preload/succession.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,30 +20,30 @@
 
 HOOK int execve(const char *path, char *const arguments[], char *const environment[])
 {
-    struct handover h;
-    char *const *list = handover_begin(&h, AT_FDCWD, path, 0, environment);
+    struct succession s;
+    char *const *list = succession_begin(&s, AT_FDCWD, path, 0, environment);
     int status = REAL(execve)(path, arguments, list);
-    handover_undo(&h);
+    succession_undo(&s);
     return status;
 }
 
 HOOK int fexecve(int fd, char *const arguments[], char *const environment[])
 {
-    struct handover h;
-    char *const *list = handover_begin(&h, fd, "", AT_EMPTY_PATH, environment);
+    struct succession s;
+    char *const *list = succession_begin(&s, fd, "", AT_EMPTY_PATH, environment);
     int status = REAL(fexecve)(fd, arguments, list);
-    handover_undo(&h);
+    succession_undo(&s);
     return status;
 }
 
 HOOK int execvpe(const char *file, char *const arguments[], char *const environment[])
 {
-    struct handover h;
+    struct succession s;
     char path[PATH_MAX];
     bool found = client_due() && image_find(file, path, sizeof path);
-    char *const *list = handover_begin(&h, AT_FDCWD, found ? path : NULL, 0, environment);
+    char *const *list = succession_begin(&s, AT_FDCWD, found ? path : NULL, 0, environment);
     int status = REAL(execvpe)(file, arguments, list);
-    handover_undo(&h);
+    succession_undo(&s);
     return status;
 }
 
@@ -112,10 +112,10 @@ HOOK int execle(const char *path, const char *first, ...)
 HOOK int execveat(int folder, const char *path, char *const arguments[], char *const environment[],
                   int flags)
 {
-    struct handover h;
-    char *const *list = handover_begin(&h, folder, path, flags, environment);
+    struct succession s;
+    char *const *list = succession_begin(&s, folder, path, flags, environment);
     int status = REAL(execveat)(folder, path, arguments, list, flags);
-    handover_undo(&h);
+    succession_undo(&s);
     return status;
 }
 #endif

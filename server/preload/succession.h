@@ -1,32 +1,33 @@
 /* SPDX-License-Identifier: MIT
  *
- * handover - what becomes of a client that is due when the program makes another program of itself:
+ * succession - what becomes of a client that is due when the program makes another program of
+ * itself:
  * `#!/usr/bin/env python3`, nice, sh -c 'exec ...'.
  *
  * Where the other program will load the library it is given the plan, and waits in its turn. Where
  * it cannot (it is static, say, or has rights of its own) the client is taken first, and its
  * variables are put in the environment of the other program.
  */
-#ifndef SERVER_PRELOAD_HANDOVER_H
-#define SERVER_PRELOAD_HANDOVER_H
+#ifndef SERVER_PRELOAD_SUCCESSION_H
+#define SERVER_PRELOAD_SUCCESSION_H
 
 #include "include/warm.h"
 
-#define HANDOVER_PRELOAD_MAX 4096
+#define SUCCESSION_PRELOAD_MAX 4096
 
-struct handover {
+struct succession {
     char **list;  /* ours, NULL: the caller's was good */
     bool is_warm; /* the descriptors have been passed on */
     char plan[sizeof WARM_VARIABLE + WARM_TEXT_MAX];
-    char preload[HANDOVER_PRELOAD_MAX];
+    char preload[SUCCESSION_PRELOAD_MAX];
 };
 
 /* execveat(FOLDER, PATH, ..., ENVIRONMENT, FLAGS) is about to be called. Returns the environment to
  * call it with. */
-char *const *handover_begin(struct handover *handover, int folder, const char *path, int flags,
-                            char *const *environment);
+char *const *succession_begin(struct succession *succession, int folder, const char *path,
+                              int flags, char *const *environment);
 
 /* It failed: everything is as before. Keeps errno. */
-void handover_undo(struct handover *handover);
+void succession_undo(struct succession *succession);
 
 #endif
