@@ -17,9 +17,21 @@ static struct {
     ino_t inode;
 } placeholder[STANDARD];
 
+/* The pipe to the log at 2, where that is what the program was given. */
+static struct {
+    bool is_pipe;
+    dev_t device;
+    ino_t inode;
+} errors;
+
 void standard_remember(void)
 {
     struct stat info;
+    errors.is_pipe = fstat(STDERR_FILENO, &info) == 0 && S_ISFIFO(info.st_mode);
+    if (errors.is_pipe) {
+        errors.device = info.st_dev;
+        errors.inode = info.st_ino;
+    }
     for (int fd = 0; fd < STANDARD; fd++) {
         placeholder[fd].is_socket = fstat(fd, &info) == 0 && S_ISSOCK(info.st_mode);
         if (placeholder[fd].is_socket) {
@@ -34,6 +46,13 @@ bool standard_waits_at(int fd)
     struct stat info;
     return fd >= 0 && fd < STANDARD && placeholder[fd].is_socket && fstat(fd, &info) == 0 &&
            info.st_dev == placeholder[fd].device && info.st_ino == placeholder[fd].inode;
+}
+
+bool standard_has_log(void)
+{
+    struct stat info;
+    return errors.is_pipe && fstat(STDERR_FILENO, &info) == 0 && info.st_dev == errors.device &&
+           info.st_ino == errors.inode;
 }
 
 bool standard_waits(void)

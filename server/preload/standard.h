@@ -10,8 +10,11 @@
 
 #include <stdbool.h>
 
-/* What is at 0 and 1 now is the placeholder. */
+/* What is at 0 and 1 now is the placeholder; 2 is where the configuration wants errors. */
 void standard_remember(void);
+
+/* Is 2 still the pipe to the log that the program was given? */
+bool standard_has_log(void);
 
 /* Is it still there, at FD or at any of the two? */
 bool standard_waits_at(int fd);

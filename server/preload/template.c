@@ -64,11 +64,10 @@ static void receive(int control_fd, const sigset_t *mask, struct warm_order *ord
 /* In the copy. */
 static void become_worker(struct warm_plan *plan, const struct warm_order *order, int error_fd)
 {
-    int flags = fcntl(STDERR_FILENO, F_GETFD);
     setsid();
-    /* It may be closed, because the program wants none; or be the client's. */
-    if (flags >= 0 && !standard_waits_at(STDERR_FILENO))
-        dup3(error_fd, STDERR_FILENO, flags & FD_CLOEXEC ? O_CLOEXEC : 0);
+    /* It may be nothing or the client's as configured, or what the program has put there. */
+    if (standard_has_log())
+        dup3(error_fd, STDERR_FILENO, fcntl(STDERR_FILENO, F_GETFD) & FD_CLOEXEC ? O_CLOEXEC : 0);
     close(error_fd);
     descriptors_close_control();
     files_reopen();

@@ -107,6 +107,15 @@ def test_each_has_a_standard_error_of_its_own():
         assert (template.said(), first.said(), second.said()) == ("", "one", "two")
 
 
+def test_standard_error_that_is_elsewhere_stays_there():
+    with Pool() as pool:
+        pool.start("sh", "-c", "exec 2>/dev/null; read x; echo $x >&2; echo .", template=True)
+        pool.hello()
+        copy = pool.order(1).wait_ready()
+        assert answer_of(pool, b"one\n") == ".\n"
+        assert copy.wait_exit() == 0 and copy.said() == ""
+
+
 def test_copies_drain():
     with Pool() as pool:
         pool.start("cat", template=True)
