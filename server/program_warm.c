@@ -45,11 +45,11 @@ static int first_number(void)
     return end - program.plan->listener_count - 8; /* those below, and some air */
 }
 
-/* Open in the program, at the next number from *NEXT on. */
+/* Open in the program, at the next number from *NEXT on; *NEXT is -1 where there is no room. */
 static int keep(int fd, int *next)
 {
-    int kept = fcntl(fd, F_DUPFD, *next);
-    *next = kept + 1;
+    int kept = *next < 0 ? -1 : fcntl(fd, F_DUPFD, *next);
+    *next = kept < 0 ? -1 : kept + 1;
     return kept;
 }
 
@@ -73,7 +73,16 @@ static int place_placeholder(struct error *error)
     return 0;
 }
 
-static void fill_plan(struct warm_plan *warm, uint32_t slot, int control_fd)
+static int no_room(struct error *error)
+{
+    struct rlimit limit = {0};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    return error_set(error, EXIT_CODE_CONFIG,
+                     "%llu open files (limits.nofile) are too few to wait for a client with",
+                     (unsigned long long)limit.rlim_cur);
+}
+
+static int fill_plan(struct warm_plan *warm, uint32_t slot, int control_fd, struct error *error)
 {
     const struct worker_plan *plan = program.plan;
     int next = first_number();
@@ -83,16 +92,18 @@ static void fill_plan(struct warm_plan *warm, uint32_t slot, int control_fd)
                                .pool_pid = plan->pool_pid,
                                .gate_open = plan->gate_open,
                                .control_fd = -1,
-                               .listener_first = next,
                                .listener_count = plan->listener_count};
-    for (int i = 0; i < plan->listener_count; i++)
-        keep(plan->listeners[i], &next);
+    warm->listener_first = keep(plan->listeners[0], &next);
+    for (int i = 1; i < plan->listener_count; i++)
+        if (keep(plan->listeners[i], &next) != warm->listener_first + i)
+            return no_room(error); /* among the lowest, where some are taken */
     warm->scoreboard_fd = keep(plan->scoreboard_fd, &next);
     warm->notify_fd = keep(plan->notify_fd, &next);
     warm->gate_fd = keep(plan->gate_fd, &next);
     warm->library_fd = keep(plan->library_fd, &next);
     if (control_fd >= 0)
         warm->control_fd = keep(control_fd, &next);
+    return next < 0 ? no_room(error) : 0;
 }
 
 /* What the configuration wants preloaded comes behind us. */
@@ -112,8 +123,8 @@ void program_warm_start(uint32_t slot, int control_fd)
     struct warm_plan warm;
     struct error error;
     int log = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, program.plan->keep_below);
-    if (program_limit(&error) == 0 && place_placeholder(&error) == 0) {
-        fill_plan(&warm, slot, control_fd);
+    if (program_limit(&error) == 0 && place_placeholder(&error) == 0 &&
+        fill_plan(&warm, slot, control_fd, &error) == 0) {
         put_variables(&warm);
         program_execute(&error);
     }
