@@ -4,6 +4,7 @@
  */
 #include "supervisor/services.h"
 
+#include "include/warm.h"
 #include "lib/channel.h"
 #include "lib/clock.h"
 #include "lib/dice.h"
@@ -119,6 +120,15 @@ static void start_due_pool(struct supervisor *s, struct service *service, int64_
                 service_start_refused(service, now, dice_roll(), text));
 }
 
+/* Where nothing else is known. */
+static const char *hint(const struct config_service *config)
+{
+    bool waits = config->kind == CONFIG_EXEC && config->program.warm == WARM_IO;
+    return waits
+               ? ": with warm = \"io\" a program is ready when it uses its standard input or output"
+               : "";
+}
+
 static void check_first_start(struct supervisor *s, struct service *service, int64_t now)
 {
     char text[768], limit[QUANTITY_TEXT_MAX];
@@ -127,7 +137,7 @@ static void check_first_start(struct supervisor *s, struct service *service, int
         return;
     snprintf(text, sizeof text, "not ready within %s (start_timeout)%s%s",
              quantity_print_duration(service->config->start_timeout, limit),
-             service->trouble[0] ? ": " : "", service->trouble);
+             service->trouble[0] ? ": " : hint(service->config), service->trouble);
     pool_events_give_up(
         s, service, service->trouble_code ? service->trouble_code : EXIT_CODE_UNAVAILABLE, text);
 }
