@@ -28,8 +28,12 @@
 #define SCOREBOARD_MAGIC 0x70665342u
 #define SCOREBOARD_LINE  64
 
-/* Room for what a program says of itself, NUL included. */
-#define SCOREBOARD_SAID_MAX 96
+/* Room for what a program or handler says of itself, NUL included. */
+#define SCOREBOARD_SAID_MAX 88
+
+/* Counters of a handler, and room for the name of one, NUL included (preforkd/handler.h). */
+#define SCOREBOARD_COUNTERS         8
+#define SCOREBOARD_COUNTER_NAME_MAX 24
 
 /* States of a worker's slot, as the pool sees it. One phrase per state. */
 #define SCOREBOARD_STATES(STATE)                                                                   \
@@ -68,15 +72,16 @@ struct scoreboard_header {
     _Atomic uint64_t connections; /* sums of workers that have left */
     _Atomic uint64_t bytes_in;
     _Atomic uint64_t bytes_out;
+    _Atomic uint64_t refused;
+    _Atomic uint64_t counters[SCOREBOARD_COUNTERS];
+    /* Written before the first worker is forked. */
+    char counter_names[SCOREBOARD_COUNTERS][SCOREBOARD_COUNTER_NAME_MAX];
 };
 
 struct scoreboard_keeper {
     alignas(SCOREBOARD_LINE) _Atomic uint32_t state; /* enum scoreboard_state */
     _Atomic int32_t pid;                             /* to print; nobody signals it */
     _Atomic int64_t born_ms;                         /* CLOCK_MONOTONIC */
-    _Atomic uint32_t said_sequence;                  /* odd while `said` changes */
-    _Atomic uint64_t said[SCOREBOARD_SAID_MAX / 8];  /* what its program says of itself (STATUS= of
-                                                        sd_notify(3)), NUL-terminated */
 };
 
 struct scoreboard_worker {
@@ -85,10 +90,16 @@ struct scoreboard_worker {
     _Atomic uint64_t connections; /* accepted */
     _Atomic uint64_t bytes_in;
     _Atomic uint64_t bytes_out;
-    _Atomic int64_t started_ms; /* of the connection in hand, CLOCK_MONOTONIC_COARSE */
-    _Atomic int64_t moved_ms;   /* when a byte was last read or written on it */
-    _Atomic int64_t started_us; /* the same as started_ms, exact; only for programs */
-    _Atomic uint64_t peer[4];   /* a union socket_address cut to 32 bytes: IPv4, IPv6, family */
+    _Atomic int64_t started_ms;     /* of the connection in hand, CLOCK_MONOTONIC_COARSE */
+    _Atomic int64_t moved_ms;       /* when a byte was last read or written on it */
+    _Atomic int64_t started_us;     /* the same as started_ms, exact; only for programs */
+    _Atomic uint64_t peer[4];       /* a union socket_address cut to 32 bytes: IPv4, IPv6, family */
+    _Atomic uint64_t refused;       /* connections that were closed before they were served */
+    _Atomic uint32_t said_sequence; /* odd while `said` changes */
+    _Atomic uint64_t said[SCOREBOARD_SAID_MAX / 8]; /* what handler or program says of itself, NUL-
+                                                       terminated; of STATUS= of sd_notify(3) the
+                                                       pool is the writer */
+    _Atomic uint64_t counters[SCOREBOARD_COUNTERS]; /* the handler's */
 };
 
 struct scoreboard_slot {
@@ -109,7 +120,7 @@ struct scoreboard {
 #define SCOREBOARD_ADD(field, value)                                                               \
     atomic_fetch_add_explicit(&(field), (value), memory_order_relaxed)
 
-_Static_assert(sizeof(struct scoreboard_header) == SCOREBOARD_LINE, "one line");
-_Static_assert(sizeof(struct scoreboard_slot) == 4 * SCOREBOARD_LINE, "two lines for each half");
+_Static_assert(sizeof(struct scoreboard_header) == 5 * SCOREBOARD_LINE, "whole lines");
+_Static_assert(sizeof(struct scoreboard_slot) == 5 * SCOREBOARD_LINE, "one line and four");
 
 #endif

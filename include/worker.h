@@ -49,6 +49,7 @@ enum worker_exit {
     END(IDLE, "idle_timeout")         /* no byte moved for that long */                            \
     END(LIFETIME, "max_lifetime")     /* older than that */                                        \
     END(GRACEFUL, "graceful_timeout") /* its worker had to leave */                                \
+    END(REFUSED, "refused")           /* by the handler, before anything was read */               \
     END(FAILED, "system error")       /* recv or send failed for reasons of this machine */
 
 enum worker_end {
@@ -83,7 +84,7 @@ struct worker_plan {
     uint32_t generation;
     const char *notify_name;  /* NOTIFY_SOCKET */
     const char *einhorn_path; /* EINHORN_SOCK_PATH; NULL: there is none */
-    int keep_below; /* close every descriptor from this number on */
+    int keep_below;           /* close every descriptor from this number on */
     struct scoreboard *scoreboard;
     pid_t pool_pid;
 };

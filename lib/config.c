@@ -14,12 +14,9 @@ struct config_service *config_find(const struct config *config, const char *name
     return NULL;
 }
 
-const char *config_option(const struct config_service *service, const char *name)
+bool config_is_program(const struct config_service *service)
 {
-    for (size_t i = 0; i < service->option_count; i++)
-        if (strcmp(service->options[i].name, name) == 0)
-            return service->options[i].value;
-    return NULL;
+    return service->kind == CONFIG_EXEC || service->kind == CONFIG_LISTEN;
 }
 
 int64_t config_start_workers(const struct config_service *service)
@@ -54,7 +51,7 @@ uint32_t config_scoreboard_slots(const struct config_service *service)
 /* A pidfd for each, and where a program's errors come from. */
 unsigned long config_pool_descriptors(const struct config_service *service)
 {
-    unsigned long each = service->kind == CONFIG_BUILT_IN ? 1 : 2;
+    unsigned long each = config_is_program(service) ? 2 : 1;
     return each * (unsigned long)config_start_workers(service) + POOL_DESCRIPTORS +
            (service->kind == CONFIG_LISTEN ? LISTEN_DESCRIPTORS : 0);
 }
@@ -68,6 +65,7 @@ static void release_service(struct config_service *service)
     for (size_t i = 0; i < service->option_count; i++) {
         free(service->options[i].name);
         free(service->options[i].value);
+        free(service->options[i].place);
     }
     config_key_release(config_service_keys, service);
     if (service->kind == CONFIG_EXEC)
@@ -78,6 +76,8 @@ static void release_service(struct config_service *service)
     free(service->listens);
     free(service->options);
     free(service->handler);
+    free(service->handler_place);
+    free(service->plugin);
     free(service->name);
 }
 

@@ -37,9 +37,20 @@ struct config_listen {
     int count;
 };
 
+/* Of a handler, whose table the supervisor does not know: as written, with its place for
+ * complaints. */
+enum config_option_kind {
+    CONFIG_OPTION_STRING,
+    CONFIG_OPTION_INTEGER,
+    CONFIG_OPTION_FLOAT,
+    CONFIG_OPTION_BOOLEAN /* "true", "false" */
+};
+
 struct config_option {
     char *name;
     char *value;
+    enum config_option_kind kind;
+    char *place; /* "FILE:LINE" */
 };
 
 /* Handlers of type "exec" and "listen". */
@@ -54,6 +65,7 @@ struct config_program {
 
 enum config_handler {
     CONFIG_BUILT_IN, /* one of include/handlers.h */
+    CONFIG_PLUGIN,   /* a shared object */
     CONFIG_EXEC,     /* a program for each connection */
     CONFIG_LISTEN    /* programs that accept by themselves */
 };
@@ -64,6 +76,8 @@ struct config_service {
     size_t listen_count;
     enum config_handler kind;
     char *handler;                 /* its type, as written */
+    char *handler_place;           /* "FILE:LINE" */
+    char *plugin;                  /* path of the shared object */
     struct config_option *options; /* of the handler, defaults filled in */
     size_t option_count;
     struct config_program program;   /* unless built-in */
@@ -113,8 +127,8 @@ struct config_service *config_find(const struct config *config, const char *name
 /* Open files that a pool needs at its start: one for each worker, and its own. */
 unsigned long config_pool_descriptors(const struct config_service *service);
 
-/* Value of a handler option; NULL where the handler has no such option. */
-const char *config_option(const struct config_service *service, const char *name);
+/* Do its workers become programs? Else they run a handler of ours or of a plugin. */
+bool config_is_program(const struct config_service *service);
 
 /* Is the program to be told of its sockets in this way? */
 bool config_protocol(const struct config_program *program, const char *name);

@@ -67,7 +67,7 @@ static void check_kind(struct config_reader *reader, const config_setting_t *gro
                                          "max_connections_per_worker"};
     const int64_t values[] = {service->idle_timeout, service->max_lifetime,
                               service->max_connections_per_worker};
-    if (service->kind != CONFIG_BUILT_IN && !config_given(group, "idle_timeout"))
+    if (config_is_program(service) && !config_given(group, "idle_timeout"))
         service->idle_timeout = 0;
     for (int i = 0; service->kind == CONFIG_LISTEN && i < 3; i++)
         if (config_given(group, theirs[i]) && values[i] != 0)

@@ -99,3 +99,11 @@ void config_complaints_print(struct config_reader *reader, struct buffer *out)
     reader->complaints = NULL;
     reader->error_count = 0;
 }
+
+char *config_place_text(const struct config_reader *reader, const config_setting_t *setting)
+{
+    const char *file = setting ? config_setting_source_file(setting) : NULL;
+    if (!reader->lines || !setting)
+        return memory_string(reader->file);
+    return memory_printf("%s:%u", file ? file : reader->file, config_setting_source_line(setting));
+}

@@ -12,7 +12,7 @@ static const char *const HANDLER_NAMES[] = {
     HANDLERS(HANDLER)
 #undef HANDLER
         "exec",
-    "listen", NULL};
+    "listen", "plugin", NULL};
 
 static const struct {
     const char *handler, *name, *fallback;
@@ -23,6 +23,16 @@ static const struct {
 };
 
 #define HANDLER_OPTION_COUNT (sizeof HANDLER_OPTION_ROWS / sizeof *HANDLER_OPTION_ROWS)
+
+static void add_option(struct config_reader *reader, struct config_service *service,
+                       const char *name, const char *value, enum config_option_kind kind,
+                       const config_setting_t *setting)
+{
+    size_t size = (service->option_count + 1) * sizeof *service->options;
+    service->options = memory_resize(service->options, size);
+    service->options[service->option_count++] = (struct config_option){
+        memory_string(name), memory_string(value), kind, config_place_text(reader, setting)};
+}
 
 /* Take the options HANDLER knows from GROUP (NULL: all defaults). */
 static void read_options(struct config_reader *reader, const config_setting_t *group,
@@ -37,10 +47,8 @@ static void read_options(struct config_reader *reader, const config_setting_t *g
         const config_setting_t *setting = group ? config_setting_get_member(group, name) : NULL;
         const char *value = setting ? config_read_word(reader, setting) : NULL;
         names[known++] = name;
-        size_t size = (service->option_count + 1) * sizeof *service->options;
-        service->options = memory_resize(service->options, size);
-        service->options[service->option_count++] = (struct config_option){
-            memory_string(name), memory_string(value ? value : HANDLER_OPTION_ROWS[i].fallback)};
+        add_option(reader, service, name, value ? value : HANDLER_OPTION_ROWS[i].fallback,
+                   CONFIG_OPTION_STRING, setting ? setting : group);
     }
     names[known] = NULL;
     for (int i = 0; group && i < config_setting_length(group); i++) {
@@ -51,6 +59,71 @@ static void read_options(struct config_reader *reader, const config_setting_t *g
         if (!found)
             config_unknown_word(reader, setting, "option", config_setting_name(setting), names);
     }
+}
+
+/* An option of a plugin, whose table only its pool knows. */
+static void read_foreign_option(struct config_reader *reader, const config_setting_t *setting,
+                                struct config_service *service)
+{
+    const char *name = config_setting_name(setting);
+    char number[40];
+    switch (config_setting_type(setting)) {
+    case CONFIG_TYPE_STRING:
+        add_option(reader, service, name, config_setting_get_string(setting), CONFIG_OPTION_STRING,
+                   setting);
+        break;
+    case CONFIG_TYPE_INT:
+    case CONFIG_TYPE_INT64:
+        snprintf(number, sizeof number, "%lld", config_setting_get_int64(setting));
+        add_option(reader, service, name, number, CONFIG_OPTION_INTEGER, setting);
+        break;
+    case CONFIG_TYPE_FLOAT:
+        snprintf(number, sizeof number, "%.17g", config_setting_get_float(setting));
+        add_option(reader, service, name, number, CONFIG_OPTION_FLOAT, setting);
+        break;
+    case CONFIG_TYPE_BOOL:
+        add_option(reader, service, name, config_setting_get_bool(setting) ? "true" : "false",
+                   CONFIG_OPTION_BOOLEAN, setting);
+        break;
+    default:
+        config_wrong_type(reader, setting, "a string, a number, true or false");
+    }
+}
+
+/* Places as the supervisor saw them, in a snapshot: that of the handler, then of each option. */
+static void read_places(struct config_service *service, const config_setting_t *places)
+{
+    for (size_t i = 0; i <= service->option_count; i++) {
+        const char *place = config_setting_get_string_elem(places, (int)i);
+        char **at = i == 0 ? &service->handler_place : &service->options[i - 1].place;
+        if (!place)
+            return;
+        free(*at);
+        *at = memory_string(place);
+    }
+}
+
+static void read_plugin(struct config_reader *reader, const config_setting_t *group,
+                        struct config_service *service)
+{
+    const config_setting_t *path = config_setting_get_member(group, "path");
+    const config_setting_t *places =
+        reader->lookup ? NULL : config_setting_get_member(group, "places");
+    const char *word = path ? config_read_word(reader, path) : NULL;
+    service->kind = CONFIG_PLUGIN;
+    if (!path)
+        config_complain(reader, group, "which plugin? add path = \"/…/NAME.so\";");
+    if (word && word[0] != '/')
+        config_complain(reader, path, "path must be an absolute path, not \"%s\"", word);
+    service->plugin = memory_string(word);
+    for (int i = 0; i < config_setting_length(group); i++) {
+        const config_setting_t *setting = config_setting_get_elem(group, (unsigned)i);
+        const char *name = config_setting_name(setting);
+        if (strcmp(name, "type") != 0 && strcmp(name, "path") != 0 && setting != places)
+            read_foreign_option(reader, setting, service);
+    }
+    if (places)
+        read_places(service, places);
 }
 
 /* HANDLER: the group { type = …; command = …; }. */
@@ -102,16 +175,20 @@ void config_read_handler(struct config_reader *reader, const config_setting_t *s
     for (const char *const *known = HANDLER_NAMES; *known; known++)
         if (strcmp(*known, name) == 0) {
             service->handler = memory_string(name);
+            service->handler_place = config_place_text(reader, setting);
             if (strcmp(name, "exec") == 0)
                 read_program(reader, setting, service, CONFIG_EXEC, config_exec_keys);
             else if (strcmp(name, "listen") == 0)
                 read_program(reader, setting, service, CONFIG_LISTEN, config_listen_keys);
+            else if (strcmp(name, "plugin") == 0 && group)
+                read_plugin(reader, group, service);
+            else if (strcmp(name, "plugin") == 0)
+                config_complain(
+                    reader, type,
+                    "which plugin? write { type = \"plugin\"; path = \"/…/NAME.so\"; }");
             else
                 read_options(reader, group, service);
             return;
         }
-    if (strcmp(name, "plugin") == 0)
-        config_complain(reader, type, "handler type \"%s\" is not served by this version", name);
-    else
-        config_unknown_word(reader, type, "handler", name, HANDLER_NAMES);
+    config_unknown_word(reader, type, "handler", name, HANDLER_NAMES);
 }

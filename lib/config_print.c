@@ -101,12 +101,44 @@ static void print_keys(struct buffer *out, const struct config_key *keys, const 
     }
 }
 
+/* Numbers and truth values as such, so that they read back with their kind. */
 static void print_options(struct buffer *out, const struct config_service *service)
 {
     for (size_t i = 0; i < service->option_count; i++) {
-        buffer_printf(out, "; %s = ", service->options[i].name);
-        config_print_word(out, service->options[i].value);
+        const struct config_option *option = &service->options[i];
+        buffer_printf(out, "; %s = ", option->name);
+        if (option->kind == CONFIG_OPTION_STRING)
+            config_print_word(out, option->value);
+        else if (option->kind == CONFIG_OPTION_INTEGER)
+            buffer_printf(out, "%sL", option->value);
+        else if (option->kind == CONFIG_OPTION_FLOAT && !strpbrk(option->value, ".eE"))
+            buffer_printf(out, "%s.0", option->value);
+        else
+            buffer_printf(out, "%s", option->value);
     }
+}
+
+/* For the pool, which complains about them. */
+static void print_places(struct buffer *out, const struct config_service *service)
+{
+    buffer_printf(out, "; places = [ ");
+    config_print_word(out, service->handler_place);
+    for (size_t i = 0; i < service->option_count; i++) {
+        buffer_printf(out, ", ");
+        config_print_word(out, service->options[i].place);
+    }
+    buffer_printf(out, " ]");
+}
+
+static void print_handler(struct buffer *out, const struct config_service *service, bool places)
+{
+    if (service->kind == CONFIG_PLUGIN) {
+        buffer_printf(out, "; path = ");
+        config_print_word(out, service->plugin);
+    }
+    print_options(out, service);
+    if (places && service->kind == CONFIG_PLUGIN)
+        print_places(out, service);
     buffer_printf(out, "; };\n");
 }
 
@@ -121,7 +153,7 @@ static void print_program(struct buffer *out, const struct config_service *servi
     buffer_printf(out, "      };\n    };\n");
 }
 
-static void print_service(struct buffer *out, const struct config_service *service)
+static void print_service(struct buffer *out, const struct config_service *service, bool places)
 {
     buffer_printf(out, "  %s = {\n    listen = [ ", service->name);
     for (size_t i = 0; i < service->listen_count; i++) {
@@ -130,10 +162,10 @@ static void print_service(struct buffer *out, const struct config_service *servi
     }
     buffer_printf(out, " ];\n    handler = { type = ");
     config_print_word(out, service->handler);
-    if (service->kind == CONFIG_BUILT_IN)
-        print_options(out, service);
-    else
+    if (config_is_program(service))
         print_program(out, service);
+    else
+        print_handler(out, service, places);
     print_keys(out, config_service_keys, service, "    ");
     buffer_printf(out, "  };\n");
 }
@@ -151,24 +183,31 @@ void config_print(const struct config *config, struct buffer *out)
     print_log(out, config);
     buffer_printf(out, "services = {\n");
     for (size_t i = 0; i < config->service_count; i++)
-        print_service(out, &config->services[i]);
+        print_service(out, &config->services[i], false);
+    buffer_printf(out, "};\n");
+}
+
+static void print_one(const struct config *config, const struct config_service *service,
+                      struct buffer *out, bool places)
+{
+    print_log(out, config);
+    buffer_printf(out, "services = {\n");
+    print_service(out, service, places);
     buffer_printf(out, "};\n");
 }
 
 void config_print_snapshot(const struct config *config, const struct config_service *service,
                            struct buffer *out)
 {
-    print_log(out, config);
-    buffer_printf(out, "services = {\n");
-    print_service(out, service);
-    buffer_printf(out, "};\n");
+    print_one(config, service, out, true);
 }
 
+/* Without places: a handler does not change when lines above it do. */
 void config_print_fingerprint(const struct config *config, const struct config_service *service,
                               struct buffer *out)
 {
     char text[ADDRESS_TEXT_MAX];
-    config_print_snapshot(config, service, out);
+    print_one(config, service, out, false);
     buffer_printf(out, "# user %s\n", config->user ? config->user : "");
     for (size_t i = 0; i < service->listen_count; i++)
         for (int k = 0; k < service->listens[i].count; k++)

@@ -66,6 +66,9 @@ void config_read_group(struct config_reader *reader, const config_setting_t *gro
 void config_read_handler(struct config_reader *reader, const config_setting_t *setting,
                          struct config_service *service);
 
+/* "FILE:LINE" of SETTING (NULL: the file), on the heap. */
+char *config_place_text(const struct config_reader *reader, const config_setting_t *setting);
+
 /* The setting KEY of GROUP, or GROUP itself where it has none: the place of a complaint. */
 const config_setting_t *config_place(const config_setting_t *group, const char *key);
 bool config_given(const config_setting_t *group, const char *key);

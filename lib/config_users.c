@@ -63,7 +63,7 @@ static void check_service_user(struct config_reader *reader, const config_settin
                                struct config_service *service)
 {
     const struct config_program *program = &service->program;
-    if (service->kind == CONFIG_BUILT_IN || (!program->user && !program->group))
+    if (!config_is_program(service) || (!program->user && !program->group))
         return;
     const config_setting_t *where = handler_place(root, service->name);
     const char *user = program->user ? program->user : reader->config->user;

@@ -115,15 +115,15 @@ static void mask(char *text)
 /* Guarded as the peer is. */
 char *scoreboard_said(const struct scoreboard_slot *slot, char text[static SCOREBOARD_SAID_MAX])
 {
-    const struct scoreboard_keeper *keeper = &slot->keeper;
+    const struct scoreboard_worker *worker = &slot->worker;
     uint64_t words[SCOREBOARD_SAID_MAX / 8];
     text[0] = '\0';
     for (int tries = 0; tries < 8; tries++) {
-        uint32_t before = atomic_load_explicit(&keeper->said_sequence, memory_order_acquire);
+        uint32_t before = atomic_load_explicit(&worker->said_sequence, memory_order_acquire);
         for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-            words[i] = SCOREBOARD_LOAD(keeper->said[i]);
+            words[i] = SCOREBOARD_LOAD(worker->said[i]);
         atomic_thread_fence(memory_order_acquire);
-        if (before % 2 != 0 || before != SCOREBOARD_LOAD(keeper->said_sequence))
+        if (before % 2 != 0 || before != SCOREBOARD_LOAD(worker->said_sequence))
             continue;
         memcpy(text, words, SCOREBOARD_SAID_MAX);
         text[SCOREBOARD_SAID_MAX - 1] = '\0';
@@ -133,18 +133,26 @@ char *scoreboard_said(const struct scoreboard_slot *slot, char text[static SCORE
     return text;
 }
 
-void scoreboard_say(struct scoreboard_slot *slot, const char *text)
+char *scoreboard_counter_name(const struct scoreboard *board, int counter,
+                              char text[static SCOREBOARD_COUNTER_NAME_MAX])
 {
-    struct scoreboard_keeper *keeper = &slot->keeper;
+    memcpy(text, board->header.counter_names[counter], SCOREBOARD_COUNTER_NAME_MAX);
+    text[SCOREBOARD_COUNTER_NAME_MAX - 1] = '\0';
+    mask(text);
+    return text;
+}
+
+void scoreboard_say(struct scoreboard_worker *worker, const char *text)
+{
     uint64_t words[SCOREBOARD_SAID_MAX / 8] = {0};
     /* Odd, also where a worker that went mad has made it odd before. */
-    uint32_t sequence = SCOREBOARD_LOAD(keeper->said_sequence) | 1;
+    uint32_t sequence = SCOREBOARD_LOAD(worker->said_sequence) | 1;
     memcpy(words, text, strnlen(text, sizeof words - 1));
-    SCOREBOARD_STORE(keeper->said_sequence, sequence);
+    SCOREBOARD_STORE(worker->said_sequence, sequence);
     atomic_thread_fence(memory_order_release);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        SCOREBOARD_STORE(keeper->said[i], words[i]);
-    atomic_store_explicit(&keeper->said_sequence, sequence + 1, memory_order_release);
+        SCOREBOARD_STORE(worker->said[i], words[i]);
+    atomic_store_explicit(&worker->said_sequence, sequence + 1, memory_order_release);
 }
 
 static void count_worker(const struct scoreboard_slot *slot, struct scoreboard_totals *totals)
@@ -174,6 +182,9 @@ void scoreboard_sum(const struct scoreboard *board, uint32_t slots,
     totals->connections += SCOREBOARD_LOAD(header->connections);
     totals->bytes_in += SCOREBOARD_LOAD(header->bytes_in);
     totals->bytes_out += SCOREBOARD_LOAD(header->bytes_out);
+    totals->refused += SCOREBOARD_LOAD(header->refused);
+    for (int k = 0; k < SCOREBOARD_COUNTERS; k++)
+        totals->counters[k] += SCOREBOARD_LOAD(header->counters[k]);
     totals->crashes += SCOREBOARD_LOAD(header->crashes);
     totals->restarts += SCOREBOARD_LOAD(header->restarts);
     for (uint32_t i = 0; i < slots; i++) {
@@ -181,6 +192,9 @@ void scoreboard_sum(const struct scoreboard *board, uint32_t slots,
         totals->connections += SCOREBOARD_LOAD(slot->worker.connections);
         totals->bytes_in += SCOREBOARD_LOAD(slot->worker.bytes_in);
         totals->bytes_out += SCOREBOARD_LOAD(slot->worker.bytes_out);
+        totals->refused += SCOREBOARD_LOAD(slot->worker.refused);
+        for (int k = 0; k < SCOREBOARD_COUNTERS; k++)
+            totals->counters[k] += SCOREBOARD_LOAD(slot->worker.counters[k]);
         count_worker(slot, totals);
     }
 }

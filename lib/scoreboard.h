@@ -34,16 +34,21 @@ char *scoreboard_peer(const struct scoreboard_slot *slot, char text[static ADDRE
  * UTF-8, whatever is in the mapping; bytes that cannot be shown are '?'. Returns TEXT. */
 char *scoreboard_said(const struct scoreboard_slot *slot, char text[static SCOREBOARD_SAID_MAX]);
 
-/* For the pool: show TEXT there, as much of it as fits. */
-void scoreboard_say(struct scoreboard_slot *slot, const char *text);
+/* For the one who writes this half now: show TEXT there, as much of it as fits. */
+void scoreboard_say(struct scoreboard_worker *worker, const char *text);
 
 /* Sums over the workers that left and those that are there; scoreboard_sum() adds to TOTALS. */
 struct scoreboard_totals {
-    uint64_t connections, bytes_in, bytes_out, crashes, restarts;
+    uint64_t connections, bytes_in, bytes_out, refused, crashes, restarts;
+    uint64_t counters[SCOREBOARD_COUNTERS];
     uint32_t starting, idle, busy, draining;
 };
 void scoreboard_sum(const struct scoreboard *board, uint32_t slots,
                     struct scoreboard_totals *totals);
+
+/* The name of a counter, "" where there is none; what cannot be printed is replaced. */
+char *scoreboard_counter_name(const struct scoreboard *board, int counter,
+                              char text[static SCOREBOARD_COUNTER_NAME_MAX]);
 
 extern const char *const scoreboard_state_names[];
 

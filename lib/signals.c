@@ -61,11 +61,11 @@ int signals_next(int fd)
 char *signals_name(int number, char text[static SIGNALS_NAME_MAX])
 {
     static const char *const names[] = {
-        [SIGHUP] = "HUP",   [SIGINT] = "INT",      [SIGQUIT] = "QUIT", [SIGILL] = "ILL",
-        [SIGTRAP] = "TRAP", [SIGABRT] = "ABRT",    [SIGBUS] = "BUS",   [SIGFPE] = "FPE",
-        [SIGKILL] = "KILL", [SIGUSR1] = "USR1",    [SIGSEGV] = "SEGV", [SIGUSR2] = "USR2",
-        [SIGPIPE] = "PIPE", [SIGALRM] = "ALRM",    [SIGTERM] = "TERM", [SIGXCPU] = "XCPU",
-        [SIGSYS] = "SYS",   [SIGVTALRM] = "VTALRM"};
+        [SIGHUP] = "HUP",   [SIGINT] = "INT",       [SIGQUIT] = "QUIT", [SIGILL] = "ILL",
+        [SIGTRAP] = "TRAP", [SIGABRT] = "ABRT",     [SIGBUS] = "BUS",   [SIGFPE] = "FPE",
+        [SIGKILL] = "KILL", [SIGUSR1] = "USR1",     [SIGSEGV] = "SEGV", [SIGUSR2] = "USR2",
+        [SIGPIPE] = "PIPE", [SIGALRM] = "ALRM",     [SIGTERM] = "TERM", [SIGXCPU] = "XCPU",
+        [SIGSYS] = "SYS",   [SIGVTALRM] = "VTALRM", [SIGXFSZ] = "XFSZ"};
     if (number > 0 && (size_t)number < sizeof names / sizeof *names && names[number])
         snprintf(text, SIGNALS_NAME_MAX, "SIG%s", names[number]);
     else

@@ -107,7 +107,9 @@ int accept_next(struct acceptor *a, union socket_address *peer)
         int error = errno;
         switch (accept_judge(error)) {
         case ACCEPT_RETRY:
-            if (++unlucky % UNLUCKY_MAX == 0) /* some error that does not pass */
+            if (error == EINTR && a->woken)
+                a->woken();
+            if (error != EINTR && ++unlucky % UNLUCKY_MAX == 0) /* some error that does not pass */
                 back_off(a, error);
             break;
         case ACCEPT_WAIT:

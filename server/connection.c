@@ -8,11 +8,13 @@
 #include "server/slot.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <poll.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
+#include <sys/sendfile.h>
 #include <unistd.h>
 
 /* A client that keeps sending after the answer is listened to for this much and this long. */
@@ -34,6 +36,10 @@ void connection_begin(struct preforkd_connection *c, int fd, const union socket_
     c->end = WORKER_END_SERVER;
     c->client_ended = false;
     c->taken = 0;
+    c->deadline_ms = CLOCK_NEVER;
+    c->local_text[0] = '\0';
+    c->userdata = NULL;
+    c->in_at = c->in_end = c->out_length = 0;
     c->accepted_us = timed ? clock_now_us() : 0;
     slot_begin(c->slot, peer);
     c->sequence = SCOREBOARD_LOAD(c->slot->sequence);
@@ -42,11 +48,16 @@ void connection_begin(struct preforkd_connection *c, int fd, const union socket_
     c->fd = fd; /* last: from here on a cut finds its connection */
 }
 
+static int cut_result(const struct preforkd_connection *c)
+{
+    return c->cut - 1 == WORKER_END_GRACEFUL ? PREFORKD_STOPPING : PREFORKD_TIMEOUT;
+}
+
 /* errno of a failed recv or send, as a result for the handler. */
 static int failed(struct preforkd_connection *c)
 {
     if (c->cut)
-        return PREFORKD_ENDED;
+        return cut_result(c);
     switch (errno) {
     case ECONNRESET:
     case EPIPE:
@@ -62,20 +73,49 @@ static int failed(struct preforkd_connection *c)
     }
 }
 
+/* Until EVENTS or DEADLINE_MS. 1, 0 when that has come, or a result below 0. */
+static int wait_for(struct preforkd_connection *c, short events, int64_t deadline_ms)
+{
+    struct pollfd p = {.fd = c->fd, .events = events};
+    for (;;) {
+        int64_t left = deadline_ms == CLOCK_NEVER ? -1 : deadline_ms - clock_now_ms();
+        if (left < 0 && deadline_ms != CLOCK_NEVER)
+            left = 0;
+        int status = c->cut ? -1 : poll(&p, 1, left > INT_MAX ? INT_MAX : (int)left);
+        if (c->cut)
+            return cut_result(c);
+        if (status > 0 || (status == 0 && left < INT_MAX))
+            return status;
+        if (status < 0 && errno != EINTR)
+            return failed(c);
+    }
+}
+
+/* The handler has set a deadline: a blocking call must not begin before it can end. */
+static int wait_until_deadline(struct preforkd_connection *c, short events)
+{
+    if (c->deadline_ms == CLOCK_NEVER)
+        return PREFORKD_OK;
+    int status = wait_for(c, events, c->deadline_ms);
+    return status == 0 ? PREFORKD_TIMEOUT : status < 0 ? status : PREFORKD_OK;
+}
+
 ptrdiff_t connection_read(struct preforkd_connection *c, void *bytes, size_t size)
 {
-    ssize_t got;
+    ssize_t got = wait_until_deadline(c, POLLIN);
+    if (got < 0)
+        return got;
     do
         got = recv(c->fd, bytes, size, 0);
     while (got < 0 && errno == EINTR && !c->cut);
     if (got < 0)
         return failed(c);
     if (c->cut)
-        return PREFORKD_ENDED; /* the end of file is our own doing */
+        return cut_result(c); /* the end of file is our own doing */
     if (got == 0) {
         c->client_ended = true;
         c->end = WORKER_END_CLIENT;
-        return 0;
+        return PREFORKD_END;
     }
     c->bytes_in += (uint64_t)got;
     slot_moved_in(c->slot, (size_t)got);
@@ -84,30 +124,58 @@ ptrdiff_t connection_read(struct preforkd_connection *c, void *bytes, size_t siz
 
 int connection_wait(struct preforkd_connection *c, int ms)
 {
-    int64_t deadline = clock_now_ms() + ms;
-    struct pollfd p = {.fd = c->fd, .events = POLLIN};
-    int64_t left = ms;
-    int status = 0;
-    while (!c->cut && left >= 0 && (status = poll(&p, 1, (int)left)) < 0 && errno == EINTR)
-        left = deadline - clock_now_ms();
-    if (c->cut)
-        return PREFORKD_ENDED;
-    return status > 0;
+    int64_t until = clock_now_ms() + ms;
+    int status = wait_for(c, POLLIN, clock_earlier(until, c->deadline_ms));
+    return status == 0 && c->deadline_ms < until ? PREFORKD_TIMEOUT : status;
+}
+
+static void sent_some(struct preforkd_connection *c, size_t count)
+{
+    c->bytes_out += (uint64_t)count;
+    slot_moved_out(c->slot, count);
 }
 
 int connection_write(struct preforkd_connection *c, const void *bytes, size_t size)
 {
     const char *at = bytes;
+    int flags = c->deadline_ms == CLOCK_NEVER ? MSG_NOSIGNAL : MSG_NOSIGNAL | MSG_DONTWAIT;
     while (size > 0) {
-        ssize_t sent = send(c->fd, at, size, MSG_NOSIGNAL);
-        if (sent < 0 && errno == EINTR && !c->cut)
+        int status = wait_until_deadline(c, POLLOUT);
+        if (status < 0)
+            return status;
+        ssize_t sent = send(c->fd, at, size, flags);
+        if (sent < 0 && (errno == EINTR || errno == EAGAIN) && !c->cut)
             continue;
         if (sent < 0)
             return failed(c);
         at += sent;
         size -= (size_t)sent;
-        c->bytes_out += (uint64_t)sent;
-        slot_moved_out(c->slot, (size_t)sent);
+        sent_some(c, (size_t)sent);
+    }
+    return PREFORKD_OK;
+}
+
+/* In pieces, so that the slot tells that bytes move. SIGPIPE is ignored in workers. */
+#define FILE_PIECE (256 * 1024)
+
+int connection_send_file(struct preforkd_connection *c, int fd, int64_t offset, size_t size)
+{
+    off_t at = offset;
+    while (size > 0) {
+        int status = wait_until_deadline(c, POLLOUT);
+        if (status < 0)
+            return status;
+        ssize_t sent = sendfile(c->fd, fd, &at, size < FILE_PIECE ? size : FILE_PIECE);
+        if (sent < 0 && (errno == EINTR || errno == EAGAIN) && !c->cut)
+            continue;
+        if (sent < 0)
+            return failed(c);
+        if (sent == 0) {
+            c->end = WORKER_END_FAILED;
+            return PREFORKD_FAILED; /* the file is shorter */
+        }
+        size -= (size_t)sent;
+        sent_some(c, (size_t)sent);
     }
     return PREFORKD_OK;
 }
@@ -132,10 +200,20 @@ static void linger(struct preforkd_connection *c)
     }
 }
 
+/* close(2) sends a reset and drops what is queued. */
+static void arm_reset(struct preforkd_connection *c)
+{
+    struct linger reset = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+}
+
 void connection_finish(struct preforkd_connection *c, enum preforkd_close how)
 {
+    c->deadline_ms = CLOCK_NEVER; /* the handler's; lingering has its own */
     if (how == PREFORKD_LINGER && c->end == WORKER_END_SERVER)
         linger(c);
+    if (how == PREFORKD_ABORT)
+        arm_reset(c);
     int fd = c->fd;
     c->fd = -1; /* first: a cut that comes now must not meet the number's next user */
     close(fd);
@@ -184,4 +262,13 @@ const char *connection_peer(struct preforkd_connection *c)
     if (c->peer_text[0] == '\0')
         address_peer(&c->peer, c->peer_text);
     return c->peer_text;
+}
+
+const char *connection_local(struct preforkd_connection *c)
+{
+    union socket_address local = {0};
+    socklen_t length = sizeof local;
+    if (c->local_text[0] == '\0' && getsockname(c->fd, &local.any, &length) == 0)
+        address_peer(&local, c->local_text);
+    return c->local_text;
 }

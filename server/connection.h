@@ -13,6 +13,8 @@
 
 #include <preforkd/handler.h>
 
+#define CONNECTION_BUFFER (16 * 1024)
+
 /* struct preforkd_connection is what handlers hold a pointer to. */
 struct preforkd_connection {
     volatile sig_atomic_t fd;  /* -1: no client */
@@ -24,19 +26,26 @@ struct preforkd_connection {
     union socket_address peer;
     char peer_text[ADDRESS_TEXT_MAX]; /* made when first asked for */
     struct scoreboard_worker *slot;
-    uint64_t bytes_in, bytes_out; /* of this connection */
-    int64_t accepted_us;          /* clock_now_us(); 0 unless somebody will print it */
-    const volatile sig_atomic_t *stopping;
+    uint64_t bytes_in, bytes_out;      /* of this connection */
+    int64_t accepted_us;               /* clock_now_us(); 0 unless somebody will print it */
+    int64_t deadline_ms;               /* the handler's own; CLOCK_NEVER: none */
+    const char *listener;              /* as the configuration has it */
+    char local_text[ADDRESS_TEXT_MAX]; /* as peer_text */
+    void *userdata;                    /* the handler's */
+    size_t in_at, in_end;              /* stream.c: read and not taken yet, */
+    size_t out_length; /* written and not sent yet; pages nobody uses cost nothing */
+    char in[CONNECTION_BUFFER], out[CONNECTION_BUFFER];
 };
 
 /* A client was accepted on FD. TIMED: its duration will be wanted. */
 void connection_begin(struct preforkd_connection *c, int fd, const union socket_address *peer,
                       bool timed);
 
-/* As the host's read_some, wait_some and write_all. */
+/* As the host's read_some, wait_some, write_all and sendfile, without buffers. */
 ptrdiff_t connection_read(struct preforkd_connection *c, void *bytes, size_t size);
 int connection_wait(struct preforkd_connection *c, int ms);
 int connection_write(struct preforkd_connection *c, const void *bytes, size_t size);
+int connection_send_file(struct preforkd_connection *c, int fd, int64_t offset, size_t size);
 
 /* Close the socket the way the handler asked for, and settle why the connection ended. */
 void connection_finish(struct preforkd_connection *c, enum preforkd_close how);
@@ -51,5 +60,6 @@ bool connection_is_taking(struct preforkd_connection *c);
 void connection_cut(struct preforkd_connection *c, enum worker_end reason);
 
 const char *connection_peer(struct preforkd_connection *c);
+const char *connection_local(struct preforkd_connection *c);
 
 #endif

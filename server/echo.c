@@ -18,8 +18,6 @@ static enum preforkd_close handle(const struct preforkd_host *host,
 }
 
 const struct preforkd_handler handler_echo = {
-    .abi = PREFORKD_HANDLER_ABI,
-    .size = sizeof handler_echo,
-    .name = "echo",
+    PREFORKD_HANDLER("echo"),
     .handle = handle,
 };

@@ -58,17 +58,21 @@ static int encode_answer(const char *encoding)
     return status == (size_t)-1 ? -1 : 0;
 }
 
-static int pool_init(const struct preforkd_host *host, const struct preforkd_options *options,
-                     void **state, char *reason, size_t reason_size)
+static const struct preforkd_option OPTIONS[] = {
+    {"encoding", PREFORKD_TEXT, "gbk", 0, 0, "the encoding of the messages"},
+    {0},
+};
+
+static int check_config(const struct preforkd_host *host, const struct preforkd_options *options,
+                        char *reason, size_t reason_size)
 {
-    const char *encoding = host->option(options, "encoding");
+    const char *encoding = host->option_text(options, "encoding");
     greet.decoder = iconv_open("UTF-8", encoding);
     if (greet.decoder == (iconv_t)-1 || encode_answer(encoding) < 0) {
         snprintf(reason, reason_size,
                  "this system's iconv does not know the encoding \"%s\" (see iconv -l)", encoding);
         return -1;
     }
-    *state = &greet;
     return 0;
 }
 
@@ -140,9 +144,8 @@ static enum preforkd_close handle(const struct preforkd_host *host,
 }
 
 const struct preforkd_handler handler_greet = {
-    .abi = PREFORKD_HANDLER_ABI,
-    .size = sizeof handler_greet,
-    .name = "greet",
-    .pool_init = pool_init,
+    PREFORKD_HANDLER("greet"),
+    .options = OPTIONS,
+    .check_config = check_config,
     .handle = handle,
 };

@@ -4,6 +4,12 @@
  */
 #include "server/handler.h"
 
+#include "server/host.h"
+#include "server/option.h"
+#include "server/plugin.h"
+
+#include <string.h>
+
 static const struct preforkd_handler *const BUILT_IN[] = {
 #define HANDLER(name, text) &handler_##name,
     HANDLERS(HANDLER)
@@ -16,4 +22,72 @@ const struct preforkd_handler *handler_find(const char *name)
         if (strcmp(BUILT_IN[i]->name, name) == 0)
             return BUILT_IN[i];
     return NULL;
+}
+
+/* "FILE:LINE: handler NAME: REASON" */
+static void refuse(const struct config_service *service, const struct preforkd_handler *handler,
+                   const char *reason, struct error *error)
+{
+    error_set(error, EXIT_CODE_CONFIG, "%s: handler %s: %s", service->handler_place, handler->name,
+              reason);
+}
+
+static const struct preforkd_handler *open_handler(const struct config_service *service,
+                                                   struct error *error)
+{
+    struct error why;
+    if (service->kind != CONFIG_PLUGIN)
+        return handler_find(service->handler);
+    const struct preforkd_handler *handler = plugin_open(service->plugin, &why);
+    if (!handler)
+        error_set(error, why.code, "%s: %.2000s", service->handler_place, why.text);
+    return handler;
+}
+
+static const struct preforkd_handler *check(const struct config_service *service,
+                                            struct preforkd_options *options, struct error *error)
+{
+    char reason[512] = "no reason given";
+    const struct preforkd_handler *handler = open_handler(service, error);
+    if (!handler || option_read(options, handler->options, service, error) < 0)
+        return NULL;
+    if (handler->check_config &&
+        handler->check_config(&host_functions, options, reason, sizeof reason) < 0) {
+        refuse(service, handler, reason, error);
+        return NULL;
+    }
+    return handler;
+}
+
+const struct preforkd_handler *handler_check(const struct config_service *service,
+                                             struct error *error)
+{
+    struct preforkd_options options;
+    return check(service, &options, error);
+}
+
+static void show_counters(const struct preforkd_handler *handler, struct scoreboard *board)
+{
+    for (int i = 0; handler->counters && handler->counters[i]; i++)
+        snprintf(board->header.counter_names[i], sizeof board->header.counter_names[i], "%s",
+                 handler->counters[i]);
+}
+
+const struct preforkd_handler *handler_init(const struct config_service *service,
+                                            struct scoreboard *board, void **state,
+                                            struct error *error)
+{
+    struct preforkd_options options;
+    char reason[512] = "no reason given";
+    const struct preforkd_handler *handler = check(service, &options, error);
+    *state = NULL;
+    if (!handler)
+        return NULL;
+    if (handler->pool_init &&
+        handler->pool_init(&host_functions, &options, state, reason, sizeof reason) < 0) {
+        refuse(service, handler, reason, error);
+        return NULL;
+    }
+    show_counters(handler, board);
+    return handler;
 }

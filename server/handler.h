@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * handler - the built-in handlers by name.
+ * handler - the handler of a service, built-in or from a plugin, and its initialisation.
  */
 #ifndef SERVER_HANDLER_H
 #define SERVER_HANDLER_H
 
 #include "include/handlers.h"
+#include "include/scoreboard.h"
+#include "lib/config.h"
 
 #include <preforkd/handler.h>
 
@@ -13,7 +15,17 @@
 HANDLERS(HANDLER)
 #undef HANDLER
 
-/* NULL where there is none of that name. */
+/* The built-in one of that name, NULL where there is none. */
 const struct preforkd_handler *handler_find(const char *name);
+
+/* In the pool: find SERVICE's handler, check the configuration with it. NULL with ERROR. */
+const struct preforkd_handler *handler_check(const struct config_service *service,
+                                             struct error *error);
+
+/* The same, and initialise it for workers to come: *STATE is its state, the header of BOARD gets
+ * the names of its counters. */
+const struct preforkd_handler *handler_init(const struct config_service *service,
+                                            struct scoreboard *board, void **state,
+                                            struct error *error);
 
 #endif

@@ -68,8 +68,6 @@ static enum preforkd_close handle(const struct preforkd_host *host,
 }
 
 const struct preforkd_handler handler_hello = {
-    .abi = PREFORKD_HANDLER_ABI,
-    .size = sizeof handler_hello,
-    .name = "hello",
+    PREFORKD_HANDLER("hello"),
     .handle = handle,
 };

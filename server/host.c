@@ -4,11 +4,34 @@
  */
 #include "server/host.h"
 
-#include "server/connection.h"
+#include "lib/clock.h"
 
-static int host_stopping(struct preforkd_connection *c)
+#include "server/connection.h"
+#include "server/option.h"
+#include "server/stream.h"
+
+static struct {
+    struct scoreboard_worker *slot; /* NULL in the pool */
+    const volatile sig_atomic_t *stopping;
+    bool said; /* of the connection in hand */
+} self;
+
+void host_begin(struct scoreboard_worker *slot, const volatile sig_atomic_t *stopping)
 {
-    return *c->stopping || c->cut;
+    self.slot = slot;
+    self.stopping = stopping;
+}
+
+void host_forget_status(void)
+{
+    if (self.said)
+        scoreboard_say(self.slot, "");
+    self.said = false;
+}
+
+static int host_stopping(void)
+{
+    return self.stopping && *self.stopping;
 }
 
 static void host_log(struct preforkd_connection *c, enum preforkd_log_level level,
@@ -16,28 +39,90 @@ static void host_log(struct preforkd_connection *c, enum preforkd_log_level leve
 {
     struct log_line line;
     log_begin(&line, (enum log_level)level, message);
-    log_text(&line, "peer", connection_peer(c));
-    if (key)
+    if (c)
+        log_text(&line, "peer", connection_peer(c));
+    if (key && bytes)
         log_bytes(&line, key, bytes, size);
     log_end(&line);
 }
 
-static const char *host_option(const struct preforkd_options *options, const char *name)
+static void host_status(const char *text)
 {
-    return config_option(options->service, name);
+    if (!self.slot)
+        return;
+    scoreboard_say(self.slot, text);
+    self.said = text[0] != '\0';
+}
+
+static void host_count(unsigned counter, uint64_t amount)
+{
+    if (self.slot && counter < SCOREBOARD_COUNTERS)
+        SCOREBOARD_STORE(self.slot->counters[counter],
+                         SCOREBOARD_LOAD(self.slot->counters[counter]) + amount);
+}
+
+static void host_deadline_set(struct preforkd_connection *c, int64_t ms)
+{
+    c->deadline_ms = ms > 0 ? clock_now_ms() + ms : CLOCK_NEVER;
+}
+
+static void host_deadline_extend(struct preforkd_connection *c, int64_t ms)
+{
+    if (c->deadline_ms != CLOCK_NEVER)
+        c->deadline_ms += ms;
+}
+
+static const char *host_listener(struct preforkd_connection *c)
+{
+    return c->listener;
+}
+
+static int host_descriptor(struct preforkd_connection *c)
+{
+    return c->fd;
+}
+
+static void host_set_userdata(struct preforkd_connection *c, void *userdata)
+{
+    c->userdata = userdata;
+}
+
+static void *host_userdata(struct preforkd_connection *c)
+{
+    return c->userdata;
 }
 
 _Static_assert((int)PREFORKD_LOG_ERROR == (int)LOG_LEVEL_ERROR &&
-                   (int)PREFORKD_LOG_DEBUG == (int)LOG_LEVEL_DEBUG,
-               "the public levels are ours");
+                   (int)PREFORKD_LOG_DEBUG == (int)LOG_LEVEL_DEBUG &&
+                   PREFORKD_COUNTERS_MAX == SCOREBOARD_COUNTERS &&
+                   PREFORKD_COUNTER_NAME_MAX == SCOREBOARD_COUNTER_NAME_MAX,
+               "what is public is ours");
 
 const struct preforkd_host host_functions = {
+    .abi = PREFORKD_ABI,
     .size = sizeof(struct preforkd_host),
-    .read_some = connection_read,
-    .wait_some = connection_wait,
-    .write_all = connection_write,
+    .read_some = stream_read_some,
+    .peek = stream_peek,
+    .read_exact = stream_read_exact,
+    .read_line = stream_read_line,
+    .wait_some = stream_wait_some,
+    .write_all = stream_write_all,
+    .printf = stream_printf,
+    .flush = stream_flush,
+    .sendfile = stream_sendfile,
+    .deadline_set = host_deadline_set,
+    .deadline_extend = host_deadline_extend,
     .peer = connection_peer,
+    .transport = connection_peer,
+    .local = connection_local,
+    .listener = host_listener,
+    .descriptor = host_descriptor,
     .stopping = host_stopping,
     .log = host_log,
-    .option = host_option,
+    .status = host_status,
+    .count = host_count,
+    .set_userdata = host_set_userdata,
+    .userdata = host_userdata,
+    .option_text = option_text,
+    .option_number = option_number,
 };

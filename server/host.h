@@ -5,14 +5,17 @@
 #ifndef SERVER_HOST_H
 #define SERVER_HOST_H
 
-#include "lib/config.h"
+#include "lib/scoreboard.h"
 
 #include <preforkd/handler.h>
-
-struct preforkd_options {
-    const struct config_service *service;
-};
+#include <signal.h>
 
 extern const struct preforkd_host host_functions;
+
+/* In the worker: where status and counters go, and what tells that it has to leave. */
+void host_begin(struct scoreboard_worker *slot, const volatile sig_atomic_t *stopping);
+
+/* The connection is over: what the handler said of it holds no more. */
+void host_forget_status(void);
 
 #endif

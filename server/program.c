@@ -169,6 +169,7 @@ void program_become(int fd, const union socket_address *peer, struct scoreboard_
     signals_block_all();
     slot_set_phase(slot, SCOREBOARD_PROGRAM); /* from here on the pool looks after it */
     prctl(PR_SET_PDEATHSIG, 0);
+    alarm(0); /* of a worker whose pool is gone; it would live on */
     int log = place_descriptors(fd);
     execute_limited(&error);
     atomic_store(doubtful, true);

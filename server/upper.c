@@ -22,8 +22,6 @@ static enum preforkd_close handle(const struct preforkd_host *host,
 }
 
 const struct preforkd_handler handler_upper = {
-    .abi = PREFORKD_HANDLER_ABI,
-    .size = sizeof handler_upper,
-    .name = "upper",
+    PREFORKD_HANDLER("upper"),
     .handle = handle,
 };

@@ -23,24 +23,26 @@
 #include "lib/signals.h"
 #include "lib/sys.h"
 #include "server/accept_log.h"
-#include "server/connection.h"
 #include "server/handler.h"
+#include "server/handover.h"
 #include "server/host.h"
 #include "server/program.h"
 #include "server/program_listen.h"
 #include "server/program_warm.h"
+#include "server/session.h"
 #include "server/slot.h"
+#include "server/tick.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 static struct {
-    const struct preforkd_handler *handler; /* built-in; set by worker_prepare() in the pool */
+    const struct preforkd_handler *handler; /* set by worker_prepare() in the pool */
     void *state;
     const struct worker_plan *plan;
+    char listeners[CHANNEL_LISTENERS_MAX][ADDRESS_TEXT_MAX]; /* for handlers */
     volatile sig_atomic_t stopping;
     struct preforkd_connection connection;
 } self = {.connection = {.fd = -1}};
@@ -53,18 +55,21 @@ static int prepare_program(const struct worker_plan *plan, struct error *error)
     return 0;
 }
 
+static void name_listeners(const struct worker_plan *plan)
+{
+    struct address address;
+    for (int i = 0; i < plan->listener_count; i++)
+        if (handover_address(plan->listeners[i], &address) == 0)
+            address_print(&address, self.listeners[i]);
+}
+
 int worker_prepare(const struct worker_plan *plan, struct error *error)
 {
-    struct preforkd_options options = {plan->service};
-    char reason[256] = "no reason given";
-    if (plan->service->kind != CONFIG_BUILT_IN)
+    if (config_is_program(plan->service))
         return prepare_program(plan, error);
-    self.handler = handler_find(plan->service->handler);
-    assert(self.handler && self.handler->handle);
-    if (self.handler->pool_init &&
-        self.handler->pool_init(&host_functions, &options, &self.state, reason, sizeof reason) < 0)
-        return error_set(error, EXIT_CODE_CONFIG, "handler %s: %s", self.handler->name, reason);
-    return 0;
+    name_listeners(plan);
+    self.handler = handler_init(plan->service, plan->scoreboard, &self.state, error);
+    return self.handler ? 0 : -1;
 }
 
 bool worker_is_warm(void)
@@ -197,59 +202,59 @@ static void init_program(const struct worker_birth *birth)
 static void init_handler(void)
 {
     char reason[256] = "no reason given";
+    host_begin(self.connection.slot, &self.stopping);
+    tick_begin(self.handler->tick ? self.handler->tick_ms : 0);
     if (!self.handler->worker_init ||
-        self.handler->worker_init(&host_functions, self.state, reason, sizeof reason) == 0)
+        self.handler->worker_init(&host_functions, &self.state, reason, sizeof reason) == 0)
         return;
     log_error("handler %s: %s", self.handler->name, reason);
     _exit(WORKER_EXIT_INIT);
 }
 
-/* The access log; a connection that the host ended is logged in any case. */
-static void log_connection(struct preforkd_connection *c)
+static void on_woken(void)
 {
-    struct log_line line;
-    bool ended_by_us =
-        c->end != WORKER_END_CLIENT && c->end != WORKER_END_SERVER && c->end != WORKER_END_GONE;
-    if (!self.plan->service->access_log && !ended_by_us)
-        return;
-    int64_t us = c->accepted_us ? clock_now_us() - c->accepted_us
-                                : (clock_coarse_ms() - c->slot->started_ms) * 1000;
-    log_begin(&line, LOG_LEVEL_INFO, "connection");
-    log_text(&line, "peer", connection_peer(c));
-    log_int(&line, "bytes_in", (int64_t)c->bytes_in);
-    log_int(&line, "bytes_out", (int64_t)c->bytes_out);
-    log_seconds(&line, "duration_s", us);
-    log_text(&line, "end", worker_end_names[c->end]);
-    log_end(&line);
+    if (tick_due() && self.handler->tick)
+        self.handler->tick(&host_functions, self.state);
 }
 
-static void serve(int fd, const union socket_address *peer)
+static int next_client(struct acceptor *acceptor, union socket_address *peer)
+{
+    tick_allow();
+    int fd = accept_next(acceptor, peer);
+    tick_block();
+    return fd;
+}
+
+/* False where this worker is to leave after it. */
+static bool serve(const struct session_plan *session, int fd, const union socket_address *peer,
+                  int listener)
 {
     struct preforkd_connection *c = &self.connection;
+    uint64_t limit = (uint64_t)self.plan->service->max_connections_per_worker;
     if (self.plan->service->kind == CONFIG_EXEC) {
         program_become(fd, peer, c->slot);
         _exit(WORKER_EXIT_EXEC);
     }
-    connection_begin(c, fd, peer, self.plan->service->access_log);
-    enum preforkd_close how = self.handler->handle(&host_functions, c, self.state);
-    connection_finish(c, how);
-    log_connection(c);
+    bool retire = session_serve(session, c, fd, peer, listener);
+    return !retire && (limit == 0 || c->slot->connections < limit);
 }
 
 static void accept_and_serve(void)
 {
     union socket_address peer;
+    struct session_plan session = {.handler = self.handler,
+                                   .state = self.state,
+                                   .access_log = self.plan->service->access_log,
+                                   .listeners = self.listeners};
     struct acceptor acceptor = {.listeners = self.plan->listeners,
                                 .count = self.plan->listener_count,
                                 .stopping = &self.stopping,
-                                .tell = accept_log};
-    uint64_t limit = (uint64_t)self.plan->service->max_connections_per_worker;
+                                .tell = accept_log,
+                                .woken = on_woken};
     int fd;
-    while ((fd = accept_next(&acceptor, &peer)) >= 0) {
-        serve(fd, &peer);
-        if (limit > 0 && self.connection.slot->connections >= limit)
+    while ((fd = next_client(&acceptor, &peer)) >= 0)
+        if (!serve(&session, fd, &peer, acceptor.next))
             return;
-    }
     if (!self.stopping)
         _exit(WORKER_EXIT_SOCKET);
 }
@@ -271,20 +276,21 @@ _Noreturn void worker_run(const struct worker_plan *plan, const struct worker_bi
 {
     self.plan = plan;
     self.connection.slot = &plan->scoreboard->slots[birth->slot].worker;
-    self.connection.stopping = &self.stopping;
     log_identify("worker", plan->service->name);
     prctl(PR_SET_NAME, "preforkd-worker");
     arrange_descriptors(birth);
     install_signal_handlers();
     lifeline();
     signals_unblock_all();
-    if (plan->service->kind == CONFIG_BUILT_IN)
-        init_handler();
-    else
+    if (config_is_program(plan->service))
         init_program(birth);
+    else
+        init_handler();
     say_ready();
     wait_at_gate();
     accept_and_serve();
+    if (self.handler && self.handler->worker_exit)
+        self.handler->worker_exit(&host_functions, self.state);
     slot_set_phase(self.connection.slot, SCOREBOARD_LEAVING);
     _exit(WORKER_EXIT_LEFT);
 }

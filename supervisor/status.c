@@ -61,24 +61,35 @@ static void report_listeners(const struct supervisor *s, const struct service *s
     json_object_set_new(queue, "limit", json_integer(limit));
 }
 
+/* Sums by name; {} where the handler counts nothing. */
+static json_t *report_counters(const struct pool_process *pool, const struct scoreboard_totals *sum)
+{
+    json_t *counters = json_object();
+    char name[SCOREBOARD_COUNTER_NAME_MAX];
+    for (int i = 0; pool && i < SCOREBOARD_COUNTERS; i++)
+        if (scoreboard_counter_name(pool->board, i, name)[0] != '\0')
+            json_object_set_new(counters, name, json_integer(shown(sum->counters[i])));
+    return counters;
+}
+
 static json_t *report_service(const struct supervisor *s, const struct service *service)
 {
     struct scoreboard_totals sum;
     json_t *listen = json_array(), *queue = json_object();
     sum_service(s, service, &sum);
     report_listeners(s, service, listen, queue);
-    return json_pack("{s:s, s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:{s:I, s:I, s:I}, s:{s:I, s:I}, "
-                     "s:I, s:I, s:o}",
-                     "name", service->name, "state", service_state_names[service->state], "handler",
-                     service->config->handler, "reason",
-                     control_text(service->state == SERVICE_DEGRADED ? service->trouble : ""),
-                     "generation", (json_int_t)service->generation, "pool_pid",
-                     service->current ? json_integer(service->current->child.pid) : json_null(),
-                     "listen", listen, "workers", report_workers(&sum), "connections", "accepted",
-                     shown(sum.connections), "active", (json_int_t)sum.busy, "refused",
-                     (json_int_t)0, "bytes", "in", shown(sum.bytes_in), "out", shown(sum.bytes_out),
-                     "crashes", shown(sum.crashes), "restarts", shown(sum.restarts), "queue",
-                     queue);
+    return json_pack(
+        "{s:s, s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:{s:I, s:I, s:I}, s:{s:I, s:I}, "
+        "s:I, s:I, s:o, s:o}",
+        "name", service->name, "state", service_state_names[service->state], "handler",
+        service->config->handler, "reason",
+        control_text(service->state == SERVICE_DEGRADED ? service->trouble : ""), "generation",
+        (json_int_t)service->generation, "pool_pid",
+        service->current ? json_integer(service->current->child.pid) : json_null(), "listen",
+        listen, "workers", report_workers(&sum), "connections", "accepted", shown(sum.connections),
+        "active", (json_int_t)sum.busy, "refused", shown(sum.refused), "bytes", "in",
+        shown(sum.bytes_in), "out", shown(sum.bytes_out), "crashes", shown(sum.crashes), "restarts",
+        shown(sum.restarts), "queue", queue, "counters", report_counters(service->current, &sum));
 }
 
 /* The pool of a service that is not configured any more. */
@@ -92,7 +103,7 @@ static json_t *report_leaving(const struct pool_process *pool)
         "name", pool->name, "state", service_state_names[SERVICE_DRAINING], "generation",
         (json_int_t)pool->generation, "pool_pid", (json_int_t)pool->child.pid, "listen", "workers",
         report_workers(&sum), "connections", "accepted", shown(sum.connections), "active",
-        (json_int_t)sum.draining, "refused", (json_int_t)0, "bytes", "in", shown(sum.bytes_in),
+        (json_int_t)sum.draining, "refused", shown(sum.refused), "bytes", "in", shown(sum.bytes_in),
         "out", shown(sum.bytes_out), "crashes", shown(sum.crashes), "restarts", shown(sum.restarts),
         "queue", "length", 0, "limit", 0);
 }

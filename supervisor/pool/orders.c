@@ -69,7 +69,7 @@ static void reopen_log(struct pool *pool, int fd)
     fds_discard(pool->plan.log_mailbox_fd);
     if (fds_send(pool->log_mailbox, "", 1, fd) < 0)
         log_warning("cannot pass the new log to the workers: %s", strerror(errno));
-    worker_table_signal_all(&pool->table, WORKER_REOPEN);
+    worker_table_reopen_log(&pool->table);
     orders_report(pool, CHANNEL_REOPENED, NULL);
 }
 

@@ -184,7 +184,7 @@ static int arrange_descriptors(struct pool *pool, struct error *error)
     pool->channel.fd = opened ? above[CHANNEL] : CHANNEL_FD_CHANNEL;
     pool->gate = above[GATE_END];
     pool->log_mailbox = above[MAILBOX_END];
-    if (pool->service->kind == CONFIG_BUILT_IN) { /* only programs need them */
+    if (!config_is_program(pool->service)) { /* only programs need them */
         dup3(plan->dead_fd, CHANNEL_FD_SCOREBOARD, O_CLOEXEC);
         dup3(plan->dead_fd, CHANNEL_FD_LIBRARY, O_CLOEXEC);
     }

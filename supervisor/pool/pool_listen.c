@@ -35,7 +35,7 @@ static void on_said(void *owner, pid_t pid, const struct notify_message *message
     }
     uint32_t slot = worker_table_slot(&pool->table, entry);
     if (message->has_status)
-        scoreboard_say(&pool->plan.scoreboard->slots[slot], message->status);
+        scoreboard_say(&pool->plan.scoreboard->slots[slot].worker, message->status);
     if (message->alive)
         entry->alive_ms = clock_now_ms();
     if (message->ready)

@@ -8,7 +8,7 @@
 
 static bool has_strays(const struct pool *pool)
 {
-    return pool->service->kind != CONFIG_BUILT_IN;
+    return config_is_program(pool->service);
 }
 
 /* Since when it runs code that is not ours. One that is started warm, or accepts by itself, does so

@@ -47,10 +47,22 @@ static void on_threaded(struct template *t, uint32_t threads)
                 threads);
 }
 
+static int number(const struct pool *pool, const struct template *t)
+{
+    return (int)(t - pool->templates);
+}
+
+/* As where a fork is refused: hold-off. Once for all orders that were open. */
 static void on_copied(struct template *t, uint32_t slot, pid_t pid)
 {
     struct pool *pool = t->owner;
-    worker_table_copied(&pool->table, slot, pid);
+    int64_t now = clock_now_ms();
+    if (worker_table_copied(&pool->table, number(pool, t), slot, pid) == 0 ||
+        pool->policy.stopping || backoff_holding(&pool->policy.backoff, now))
+        return;
+    snprintf(pool->trouble, sizeof pool->trouble, "cannot copy a worker: %s", strerror(errno));
+    int64_t delay = pool_policy_failed(&pool->policy, true, now, dice_roll());
+    log_warning("%s; next try in %lld ms", pool->trouble, (long long)delay);
 }
 
 /* One that was getting ready counts like a worker that was: hold-off. One that was killed by us
@@ -59,7 +71,7 @@ static void on_ended(struct template *t, enum template_state state, const struct
 {
     struct pool *pool = t->owner;
     char cause[OBITUARY_CAUSE_MAX];
-    worker_table_uncopied(&pool->table);
+    worker_table_uncopied(&pool->table, number(pool, t));
     if (state == TEMPLATE_LEAVING || pool->policy.stopping)
         return;
     obituary_cause(end, cause);
@@ -70,13 +82,15 @@ static void on_ended(struct template *t, enum template_state state, const struct
                     cause, RENEW_AGAIN_MS);
         return;
     }
-    if (state == TEMPLATE_READY) {
+    if (t->proved) {
         log_warning("the template of the workers ended by %s; the next one is started", cause);
         return;
     }
     int64_t delay = pool_policy_failed(&pool->policy, false, clock_now_ms(), dice_roll());
     snprintf(pool->trouble, sizeof pool->trouble,
-             "the program ended by %s before it waited for a client", cause);
+             state == TEMPLATE_READY ? "the template of the workers ended by %s before it made any"
+                                     : "the program ended by %s before it waited for a client",
+             cause);
     log_warning("%s; next try in %lld ms", pool->trouble, (long long)delay);
 }
 
@@ -96,9 +110,9 @@ bool pool_template_wanted(const struct pool *pool)
            worker_is_warm() && !pool->template_refused;
 }
 
-static void start(struct pool *pool, struct template *t)
+static void start(struct pool *pool)
 {
-    if (t->state != TEMPLATE_NONE || template_start(t) == 0)
+    if (current(pool)->state != TEMPLATE_NONE || template_start(current(pool)) == 0)
         return;
     int64_t delay = pool_policy_failed(&pool->policy, true, clock_now_ms(), dice_roll());
     snprintf(pool->trouble, sizeof pool->trouble, "cannot start the program: %s", strerror(errno));
@@ -108,14 +122,15 @@ static void start(struct pool *pool, struct template *t)
 bool pool_template_ready(struct pool *pool)
 {
     if (current(pool)->state != TEMPLATE_READY)
-        start(pool, current(pool));
+        start(pool);
     return current(pool)->state == TEMPLATE_READY;
 }
 
 int pool_template_order(struct worker_table *table, uint32_t slot, int error_fd)
 {
     struct pool *pool = table->owner;
-    return template_order(current(pool), slot, error_fd);
+    int status = template_order(current(pool), slot, error_fd);
+    return status < 0 ? -1 : pool->template;
 }
 
 void pool_template_renew(struct pool *pool)
@@ -124,32 +139,46 @@ void pool_template_renew(struct pool *pool)
         pool->renew_ms = clock_earlier(pool->renew_ms, clock_now_ms());
 }
 
-static int64_t check_start(struct pool *pool, struct template *t, int64_t now_ms)
+/* To get ready, and to answer each order. */
+static int64_t check_one(struct pool *pool, struct template *t, int64_t now_ms)
 {
-    int64_t due = t->born_ms + pool->limits.start_ms;
-    if (t->state != TEMPLATE_STARTING || t->overdue)
+    bool starting = t->state == TEMPLATE_STARTING;
+    int64_t due = (starting ? t->born_ms : t->asked_ms) + pool->limits.start_ms;
+    if (t->overdue || (!starting && t->orders == 0))
         return CLOCK_NEVER;
     if (now_ms < due)
         return due;
-    log_warning("the program did not wait for a client in time (start_timeout), killing it; does "
-                "it use its standard input or output?");
+    if (starting)
+        log_warning("the program did not wait for a client in time (start_timeout), killing it; "
+                    "does it use its standard input or output?");
+    else
+        log_warning("the template of the workers makes none (start_timeout), killing it");
     t->overdue = true;
     child_signal(&t->child, SIGKILL);
     return CLOCK_NEVER;
+}
+
+/* Workers go on coming from the present one, whatever becomes of this. Its success sets another
+ * date. */
+static void renew(struct pool *pool, int64_t now_ms)
+{
+    pool->renew_ms = now_ms + RENEW_AGAIN_MS;
+    if (template_start(other(pool)) < 0)
+        log_warning("cannot start another template: %s; next try in %d ms", strerror(errno),
+                    RENEW_AGAIN_MS);
 }
 
 int64_t pool_template_check(struct pool *pool, int64_t now_ms)
 {
     int64_t next = CLOCK_NEVER;
     for (int i = 0; i < 2; i++)
-        next = clock_earlier(next, check_start(pool, &pool->templates[i], now_ms));
+        next = clock_earlier(next, check_one(pool, &pool->templates[i], now_ms));
     if (current(pool)->state != TEMPLATE_READY || other(pool)->state != TEMPLATE_NONE ||
         pool->policy.stopping)
         return next;
     if (now_ms < pool->renew_ms)
         return clock_earlier(next, pool->renew_ms);
-    pool->renew_ms = CLOCK_NEVER; /* its success sets a new date, its end too */
-    start(pool, other(pool));
+    renew(pool, now_ms);
     return clock_earlier(next, now_ms + pool->limits.start_ms);
 }
 

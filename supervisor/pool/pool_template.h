@@ -20,7 +20,7 @@ bool pool_template_wanted(const struct pool *pool);
  * heard. */
 bool pool_template_ready(struct pool *pool);
 
-/* For worker_table: order a copy for SLOT. 0, or -1 and errno. */
+/* For worker_table: order a copy for SLOT. The number of the template, or -1 and errno. */
 int pool_template_order(struct worker_table *table, uint32_t slot, int error_fd);
 
 /* A copy crashed: the next ones shall be of a new template. */

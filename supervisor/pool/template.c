@@ -45,25 +45,6 @@ static void close_control(struct template *t)
     fds_close(&t->control.fd);
 }
 
-static void on_pidfd(struct loop_source *source, uint32_t events)
-{
-    struct template *t = source->owner;
-    enum template_state state = t->state;
-    struct child_end end;
-    (void)events;
-    loop_remove(t->loop, source);
-    if (child_reap(&t->child, &end) != 1) {
-        loop_add(t->loop, source, EPOLLIN);
-        return;
-    }
-    source->fd = -1;
-    close_control(t);
-    error_pipe_close(&t->errors);
-    set_state(t, TEMPLATE_NONE);
-    t->orders = 0;
-    t->events->ended(t, state, &end);
-}
-
 static void hear_hello(struct template *t, const struct warm_hello *hello)
 {
     if (hello->magic != WARM_MAGIC)
@@ -84,29 +65,60 @@ static void hear_answer(struct template *t, const struct warm_answer *answer)
         return;
     }
     t->orders--;
+    t->asked_ms = clock_now_ms();
+    t->proved = t->proved || answer->pid > 0;
     t->events->copied(t, answer->slot, answer->pid);
 }
 
-/* Packets of one kind in each state; one of another length is nothing that a template says. */
-static void on_control(struct loop_source *source, uint32_t events)
+/* One packet, of one kind in each state; one of another length is nothing that a template says.
+ * False where there is none, now or ever. */
+static bool hear(struct template *t)
 {
-    struct template *t = source->owner;
     struct warm_hello hello;
     struct warm_answer answer;
     int passed = -1, status;
-    (void)events;
     if (t->state == TEMPLATE_STARTING) {
-        status = fds_receive(source->fd, &hello, sizeof hello, &passed);
+        status = fds_receive(t->control.fd, &hello, sizeof hello, &passed);
         if (status > 0)
             hear_hello(t, &hello);
     } else {
-        status = fds_receive(source->fd, &answer, sizeof answer, &passed);
+        status = fds_receive(t->control.fd, &answer, sizeof answer, &passed);
         if (status > 0)
             hear_answer(t, &answer);
     }
     fds_close(&passed);
-    if (status == 0 || (status < 0 && errno != EAGAIN && errno != EINTR && errno != EBADMSG))
+    if (status > 0 || (status < 0 && errno == EBADMSG))
+        return true;
+    if (status == 0 || (errno != EAGAIN && errno != EINTR))
         close_control(t); /* it is ending */
+    return false;
+}
+
+static void on_control(struct loop_source *source, uint32_t events)
+{
+    (void)events;
+    hear(source->owner);
+}
+
+static void on_pidfd(struct loop_source *source, uint32_t events)
+{
+    struct template *t = source->owner;
+    enum template_state state = t->state;
+    struct child_end end;
+    (void)events;
+    loop_remove(t->loop, source);
+    if (child_reap(&t->child, &end) != 1) {
+        loop_add(t->loop, source, EPOLLIN);
+        return;
+    }
+    source->fd = -1;
+    while (t->orders > 0 && hear(t)) /* its copies live, and may have clients */
+        ;
+    close_control(t);
+    error_pipe_close(&t->errors);
+    set_state(t, TEMPLATE_NONE);
+    t->orders = 0;
+    t->events->ended(t, state, &end);
 }
 
 static int watch(struct template *t, pid_t pid, int control)
@@ -148,7 +160,7 @@ int template_start(struct template *t)
         return -1;
     }
     t->born_ms = clock_now_ms();
-    t->overdue = false;
+    t->overdue = t->proved = false;
     set_state(t, TEMPLATE_STARTING);
     return 0;
 }
@@ -159,7 +171,8 @@ int template_order(struct template *t, uint32_t slot, int error_fd)
     assert(t->state == TEMPLATE_READY);
     if (fds_send(t->control.fd, &order, sizeof order, error_fd) < 0)
         return -1;
-    t->orders++;
+    if (t->orders++ == 0)
+        t->asked_ms = clock_now_ms();
     return 0;
 }
 
@@ -168,5 +181,8 @@ void template_leave(struct template *t)
     if (t->state == TEMPLATE_NONE || t->state == TEMPLATE_LEAVING)
         return;
     set_state(t, TEMPLATE_LEAVING);
-    child_signal(&t->child, SIGKILL);
+    /* A copy that it cannot tell of any more would be nobody's, perhaps with a client. The end of
+     * the line, which it finds behind its orders, is its end. */
+    if (t->orders == 0 || shutdown(t->control.fd, SHUT_WR) < 0)
+        child_signal(&t->child, SIGKILL);
 }

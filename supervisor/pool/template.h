@@ -10,7 +10,8 @@
  *     NONE      there is no process
  *     STARTING  it was started, and has not reached its waiting point
  *     READY     it takes orders
- *     LEAVING   it takes no orders any more and was killed: it never has a client
+ *     LEAVING   it takes no more orders, and ends when it has answered those that it has; it never
+ *               has a client
  */
 #ifndef POOL_TEMPLATE_H
 #define POOL_TEMPLATE_H
@@ -47,8 +48,10 @@ struct template
     struct loop_source pidfd, control;
     struct error_pipe errors;
     int64_t born_ms;
-    bool overdue;   /* was killed for not getting ready */
-    int64_t orders; /* without an answer yet */
+    bool overdue;     /* was killed for not getting ready, or not answering */
+    bool proved;      /* has made a copy */
+    int64_t orders;   /* without an answer yet */
+    int64_t asked_ms; /* since when it owes the next answer, where there are orders */
 };
 
 void template_init(struct template *template, struct loop *loop, const struct worker_plan *plan,
@@ -61,7 +64,7 @@ int template_start(struct template *template);
  * READY. 0, or -1 and errno: it takes no more orders just now. */
 int template_order(struct template *template, uint32_t slot, int error_fd);
 
-/* Kill it; nothing where it is NONE. */
+/* Let it end; nothing where it is NONE. */
 void template_leave(struct template *template);
 
 #endif

@@ -16,8 +16,10 @@
 #include <unistd.h>
 
 #define BLANK_ENTRY                                                                                \
-    ((struct worker_entry){                                                                        \
-        .child = CHILD_NONE, .notice = DEADLINE_NOTICE_NONE, .errors = ERROR_PIPE_NONE})
+    ((struct worker_entry){.child = CHILD_NONE,                                                    \
+                           .maker = -1,                                                            \
+                           .notice = DEADLINE_NOTICE_NONE,                                         \
+                           .errors = ERROR_PIPE_NONE})
 
 static enum config_handler kind(const struct worker_table *table)
 {
@@ -35,7 +37,7 @@ void worker_table_init(struct worker_table *table, struct loop *loop,
 {
     *table = (struct worker_table){.loop = loop, .plan = plan, .slots = slots};
     table->cgroup = CGROUP_NONE;
-    if (kind(table) != CONFIG_BUILT_IN)
+    if (config_is_program(table->plan->service))
         cgroup_init(&table->cgroup, plan->service->name, slots);
     table->entries = memory_zeroed(slots, sizeof *table->entries);
     for (uint32_t i = 0; i < slots; i++)
@@ -89,9 +91,15 @@ static void settle_counters(struct worker_table *table, uint32_t slot)
     SCOREBOARD_STORE(worker->connections, 0);
     SCOREBOARD_STORE(worker->bytes_in, 0);
     SCOREBOARD_STORE(worker->bytes_out, 0);
+    SCOREBOARD_ADD(header->refused, worker->refused);
+    SCOREBOARD_STORE(worker->refused, 0);
+    for (int i = 0; i < SCOREBOARD_COUNTERS; i++) {
+        SCOREBOARD_ADD(header->counters[i], worker->counters[i]);
+        SCOREBOARD_STORE(worker->counters[i], 0);
+    }
     SCOREBOARD_STORE(worker->phase, SCOREBOARD_UNBORN);
-    if (kind(table) == CONFIG_LISTEN)
-        scoreboard_say(&table->plan->scoreboard->slots[slot], "");
+    if (worker->said[0] != 0)
+        scoreboard_say(worker, "");
     /* It may have died between the two halves of an update. */
     SCOREBOARD_STORE(worker->sequence, (worker->sequence + 1) & ~1u);
 }
@@ -182,19 +190,19 @@ static int watch(struct worker_table *table, struct worker_entry *entry, pid_t p
 static int fork_into(struct worker_table *table, struct worker_entry *entry,
                      struct worker_birth *birth)
 {
-    if (kind(table) != CONFIG_BUILT_IN) {
+    if (config_is_program(table->plan->service)) {
         birth->error_fd = error_pipe_open(&entry->errors, table->loop,
                                           &table->plan->scoreboard->slots[birth->slot]);
         if (birth->error_fd < 0)
             return -1;
     }
     if (table->order) {
-        int status = table->order(table, birth->slot, birth->error_fd);
+        entry->maker = table->order(table, birth->slot, birth->error_fd);
         fds_close(&birth->error_fd);
-        entry->ordered = status == 0;
-        return status;
+        return entry->maker < 0 ? -1 : 0;
     }
-    pid_t pid = kind(table) == CONFIG_BUILT_IN ? fork() : cgroup_fork(&table->cgroup, birth->slot);
+    pid_t pid =
+        config_is_program(table->plan->service) ? cgroup_fork(&table->cgroup, birth->slot) : fork();
     if (pid == 0)
         worker_run(table->plan, birth);
     fds_close(&birth->error_fd);
@@ -231,7 +239,7 @@ int worker_table_fork(struct worker_table *table)
 static void kill_worker(struct worker_table *table, struct worker_entry *entry)
 {
     entry->killed = true;
-    if (kind(table) != CONFIG_BUILT_IN && entry->child.pidfd >= 0)
+    if (config_is_program(table->plan->service) && entry->child.pidfd >= 0)
         stray_end_group(entry->child.pid, SIGKILL);
     cgroup_kill(&table->cgroup, worker_table_slot(table, entry));
     child_signal(&entry->child, SIGKILL);
@@ -255,38 +263,55 @@ static void cancel_order(struct worker_table *table, uint32_t slot)
     *entry = BLANK_ENTRY;
 }
 
+/* A program that serves a connection hears nothing from us until that has to end. */
+static void tell_to_leave(struct worker_table *table, uint32_t slot)
+{
+    uint32_t phase = SCOREBOARD_LOAD(table->plan->scoreboard->slots[slot].worker.phase);
+    if (phase != SCOREBOARD_PROGRAM)
+        child_signal(&table->entries[slot].child, table->drain_signal);
+}
+
 /* What was said to it while it was on order is said again. */
 static void catch_up(struct worker_table *table, struct worker_entry *entry)
 {
     if (entry->killed)
         kill_worker(table, entry);
     else if (entry->state == SCOREBOARD_DRAINING)
-        child_signal(&entry->child, table->drain_signal);
+        tell_to_leave(table, worker_table_slot(table, entry));
 }
 
-void worker_table_copied(struct worker_table *table, uint32_t slot, pid_t pid)
+/* Takes hold of the copy PID, or says by errno why there is none. */
+static int take_copy(struct worker_table *table, struct worker_entry *entry, pid_t pid)
+{
+    errno = pid < 0 ? -pid : ECHILD;
+    return child_is_ours(pid) && !worker_table_find(table, pid) ? watch(table, entry, pid) : -1;
+}
+
+int worker_table_copied(struct worker_table *table, int maker, uint32_t slot, pid_t pid)
 {
     struct worker_entry *entry = slot < table->slots ? &table->entries[slot] : NULL;
-    if (!entry || !entry->ordered) {
+    if (!entry || entry->maker < 0 || entry->maker != maker) {
         log_warning("a template answered an order that was not given");
-        return;
+        return 0;
     }
-    entry->ordered = false;
+    entry->maker = -1;
     entry->errors.pid = pid;
-    if (child_is_ours(pid) && !worker_table_find(table, pid) && watch(table, entry, pid) == 0) {
-        SCOREBOARD_STORE(table->plan->scoreboard->slots[slot].keeper.pid, pid);
-        cgroup_move(&table->cgroup, slot, pid);
-        catch_up(table, entry);
-        return;
+    if (take_copy(table, entry, pid) < 0) {
+        int saved = errno;
+        cancel_order(table, slot);
+        errno = saved;
+        return -1;
     }
-    log_warning("a template could not make a copy: %s", strerror(pid < 0 ? -pid : ECHILD));
-    cancel_order(table, slot);
+    SCOREBOARD_STORE(table->plan->scoreboard->slots[slot].keeper.pid, pid);
+    cgroup_move(&table->cgroup, slot, pid);
+    catch_up(table, entry);
+    return 0;
 }
 
-void worker_table_uncopied(struct worker_table *table)
+void worker_table_uncopied(struct worker_table *table, int maker)
 {
     for (uint32_t slot = 0; slot < table->slots; slot++)
-        if (table->entries[slot].ordered)
+        if (table->entries[slot].maker == maker)
             cancel_order(table, slot);
 }
 
@@ -302,7 +327,7 @@ static int64_t drain_those(struct worker_table *table, int64_t count, bool busy_
         entry->notice.leave_by_ms = leave_by_ms;
         set_state(table, slot, SCOREBOARD_DRAINING); /* first: a program that is being started warm
                                                         may miss the signal, and looks here */
-        child_signal(&entry->child, table->drain_signal);
+        tell_to_leave(table, slot);
         count--;
     }
     return count;
@@ -315,10 +340,14 @@ void worker_table_drain(struct worker_table *table, int64_t count, int64_t leave
     drain_those(table, count, true, leave_by_ms);
 }
 
-void worker_table_signal_all(struct worker_table *table, int signal)
+/* Programs write to their pipe, also those that wait for their client. */
+void worker_table_reopen_log(struct worker_table *table)
 {
-    for (uint32_t slot = 0; slot < table->slots; slot++)
-        child_signal(&table->entries[slot].child, signal);
+    for (uint32_t slot = 0; slot < table->slots && !worker_is_warm(); slot++) {
+        uint32_t phase = SCOREBOARD_LOAD(table->plan->scoreboard->slots[slot].worker.phase);
+        if (!is_program(table, phase))
+            child_signal(&table->entries[slot].child, WORKER_REOPEN);
+    }
 }
 
 void worker_table_kill_all(struct worker_table *table)

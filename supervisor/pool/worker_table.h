@@ -20,7 +20,7 @@ struct worker_entry {
     struct loop_source source;   /* its pidfd */
     enum scoreboard_state state; /* set by set_state() in worker_table.c only */
     bool killed;                 /* we sent SIGKILL */
-    bool ordered;                /* and not copied yet: there is no child */
+    int maker;                   /* who was ordered to make it: there is no child yet; -1: nobody */
     int64_t born_ms, ready_ms;
     int64_t alive_ms; /* when its program last said so (WATCHDOG=1) */
     struct deadline_notice notice;
@@ -33,8 +33,8 @@ struct worker_table {
     uint32_t slots;
     struct cgroup cgroup; /* of programs, where one is delegated */
     int drain_signal;     /* what tells a worker to leave */
-    /* Where it is set, workers are not forked: it orders a copy for SLOT, 0, or -1 and errno.
-     * worker_table_copied() comes later, or worker_table_uncopied(). */
+    /* Where it is set, workers are not forked: it orders a copy for SLOT and returns the number of
+     * its maker, or -1 and errno. worker_table_copied() comes later, or worker_table_uncopied(). */
     int (*order)(struct worker_table *table, uint32_t slot, int error_fd);
     struct worker_entry *entries;
     int64_t starting, ready, draining; /* entries in each state */
@@ -52,11 +52,12 @@ void worker_table_init(struct worker_table *table, struct loop *loop,
 /* Fork one into the lowest free slot. 0, or -1 and errno (EBUSY: every slot is taken). */
 int worker_table_fork(struct worker_table *table);
 
-/* The copy for SLOT, as a template says: the child PID, or -errno. What is not so is ignored. */
-void worker_table_copied(struct worker_table *table, uint32_t slot, pid_t pid);
+/* The copy for SLOT, as MAKER says: the child PID, or -errno. What was not ordered is ignored. 0,
+ * or -1 and errno: there is no copy, the slot is free. */
+int worker_table_copied(struct worker_table *table, int maker, uint32_t slot, pid_t pid);
 
-/* No order that is open will be answered. */
-void worker_table_uncopied(struct worker_table *table);
+/* No order that is open will be answered by MAKER. */
+void worker_table_uncopied(struct worker_table *table, int maker);
 
 /* Entries whose workers have said READY change state; got_ready() is called where any did. */
 void worker_table_notice_ready(struct worker_table *table);
@@ -75,8 +76,8 @@ void worker_table_kill(struct worker_table *table, uint32_t slot, const char *wh
  * LEAVE_BY_MS. Already leaving ones are not counted. */
 void worker_table_drain(struct worker_table *table, int64_t count, int64_t leave_by_ms);
 
-/* Send SIGNAL to all. */
-void worker_table_signal_all(struct worker_table *table, int signal);
+/* Tell all that write to the log themselves to take the new one (WORKER_REOPEN). */
+void worker_table_reopen_log(struct worker_table *table);
 
 /* SIGKILL to all. */
 void worker_table_kill_all(struct worker_table *table);

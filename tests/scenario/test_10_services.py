@@ -442,9 +442,9 @@ def scenario_descriptors_are_exactly_those_expected(t):
              "socket", "anon_inode:[eventpoll]", "anon_inode:[signalfd]",  # channel, loop, signals
              "socket",  # the other end of the mailbox
              "anon_inode:[pidfd]", "anon_inode:[pidfd]"]), "the pool")
-        program = t.program("preforkd-pool")
+        program, library = t.program("preforkd-pool"), t.program("preforkd-preload.so")
         equal(sorted(kinds(supervisor)), sorted(
-            [null, log, log, null, program, "anon_inode:[eventpoll]", "anon_inode:[signalfd]",
+            [null, log, log, null, program, library, "anon_inode:[eventpoll]", "anon_inode:[signalfd]",
              "socket", d.control + ".lock",  # control socket
              "socket",  # listener
              "socket", "anon_inode:[pidfd]"]), "the supervisor")

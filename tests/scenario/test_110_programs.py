@@ -554,7 +554,6 @@ def scenario_stop_waits_for_programs(t):
     equal((line["end"], line["status"]), ("program ended", "0"), "line")
 
 
-@mark(known_defect="WORKER_DRAIN and WORKER_REOPEN are sent to workers that are programs already")
 def scenario_no_signal_reaches_a_program(t):
     """Reload, more and fewer workers, reopening of the log, and stop are none of its business."""
     names = "HUP INT QUIT TERM URG CONT WINCH USR1 USR2 ALRM PIPE IO"

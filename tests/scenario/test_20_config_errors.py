@@ -220,9 +220,6 @@ def scenario_addresses_of_later_versions_are_refused(t):
         scheme = address.split("//", 1)[0]
         one_complaint(t, in_service("", listen=f'"{address}"'), 1,
                       f"{scheme}// addresses are not served by this version")
-    for handler in ("plugin",):
-        one_complaint(t, in_service("", handler=f'{{ type = "{handler}"; }}'), 2,
-                      "not served by this version")
 
 
 def scenario_duplicate_address(t):

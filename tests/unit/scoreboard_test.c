@@ -198,13 +198,14 @@ static void what_a_program_said_is_shown(void **state)
 {
     (void)state;
     assert_string_equal(said(), "");
-    scoreboard_say(&board->slots[1], "serving 3 of \"4\" \\ \xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80");
+    scoreboard_say(&board->slots[1].worker,
+                   "serving 3 of \"4\" \\ \xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80");
     assert_string_equal(said(), "serving 3 of \"4\" \\ \xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80");
-    scoreboard_say(&board->slots[1], "short");
+    scoreboard_say(&board->slots[1].worker, "short");
     assert_string_equal(said(), "short");
-    scoreboard_say(&board->slots[1], "");
+    scoreboard_say(&board->slots[1].worker, "");
     assert_string_equal(said(), "");
-    assert_int_equal(board->slots[0].keeper.said[0], 0);
+    assert_int_equal(board->slots[0].worker.said[0], 0);
 }
 
 static void too_much_said_is_cut(void **state)
@@ -213,9 +214,9 @@ static void too_much_said_is_cut(void **state)
     (void)state;
     memset(text, 'a', sizeof text - 1);
     text[sizeof text - 1] = '\0';
-    scoreboard_say(&board->slots[1], text);
+    scoreboard_say(&board->slots[1].worker, text);
     assert_int_equal(strlen(said()), SCOREBOARD_SAID_MAX - 1);
-    assert_int_equal(board->slots[1].keeper.said[SCOREBOARD_SAID_MAX / 8 - 1] >> 56, 0);
+    assert_int_equal(board->slots[1].worker.said[SCOREBOARD_SAID_MAX / 8 - 1] >> 56, 0);
     assert_int_equal(board->slots[1].worker.phase, SCOREBOARD_UNBORN);
 }
 
@@ -237,7 +238,7 @@ static void what_cannot_be_shown_is_a_question_mark(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        scoreboard_say(&board->slots[1], rows[i].says);
+        scoreboard_say(&board->slots[1].worker, rows[i].says);
         assert_string_equal(said(), rows[i].shows);
     }
 }
@@ -245,10 +246,10 @@ static void what_cannot_be_shown_is_a_question_mark(void **state)
 static void half_written_text_is_not_shown(void **state)
 {
     (void)state;
-    scoreboard_say(&board->slots[1], "one");
-    board->slots[1].keeper.said_sequence++;
+    scoreboard_say(&board->slots[1].worker, "one");
+    board->slots[1].worker.said_sequence++;
     assert_string_equal(said(), "");
-    scoreboard_say(&board->slots[1], "two"); /* the pool has the last word */
+    scoreboard_say(&board->slots[1].worker, "two"); /* the pool has the last word */
     assert_string_equal(said(), "two");
 }
 
@@ -259,9 +260,9 @@ static void said_rubbish_is_harmless(void **state)
     for (int round = 0; round < 10000; round++) {
         for (int i = 0; i < SCOREBOARD_SAID_MAX / 8; i++) {
             random = random * 6364136223846793005U + 1442695040888963407U;
-            board->slots[1].keeper.said[i] = round == 0 ? UINT64_MAX : random ^ random >> 29;
+            board->slots[1].worker.said[i] = round == 0 ? UINT64_MAX : random ^ random >> 29;
         }
-        board->slots[1].keeper.said_sequence = 2;
+        board->slots[1].worker.said_sequence = 2;
         const char *text = said();
         assert_in_range(strlen(text), 0, SCOREBOARD_SAID_MAX - 1);
         assert_true(escape_is_plain(text, strlen(text)));
@@ -279,8 +280,8 @@ static void text_is_never_torn(void **state)
     if (writer == 0)
         prctl(PR_SET_PDEATHSIG, SIGKILL); /* where the test fails nobody else ends it */
     while (writer == 0) {
-        scoreboard_say(&board->slots[1], a);
-        scoreboard_say(&board->slots[1], b);
+        scoreboard_say(&board->slots[1].worker, a);
+        scoreboard_say(&board->slots[1].worker, b);
     }
     for (int i = 0; i < 200000; i++) {
         const char *text = said();

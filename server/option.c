@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * option - see option.h.
+ */
+#include "server/option.h"
+
+#include "lib/buffer.h"
+#include "lib/memory.h"
+#include "lib/quantity.h"
+#include "lib/suggest.h"
+
+#include <inttypes.h>
+
+#define NAMES_MAX 64
+
+static ptrdiff_t find_row(const struct preforkd_option *table, const char *name)
+{
+    for (ptrdiff_t i = 0; table && table[i].name; i++)
+        if (strcmp(table[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+static const struct config_option *find_option(const struct config_service *service,
+                                               const char *name)
+{
+    for (size_t i = 0; i < service->option_count; i++)
+        if (strcmp(service->options[i].name, name) == 0)
+            return &service->options[i];
+    return NULL;
+}
+
+static const char *kind_name(enum config_option_kind kind)
+{
+    static const char *const names[] = {"a string", "an integer", "a floating-point number",
+                                        "a boolean"};
+    return names[kind];
+}
+
+/* The number that TEXT means. 0, or -1. */
+static int parse(const struct preforkd_option *row, const char *text, enum config_option_kind kind,
+                 int64_t *number)
+{
+    *number = 0;
+    switch (row->type) {
+    case PREFORKD_TEXT:
+        return kind == CONFIG_OPTION_STRING ? 0 : -1;
+    case PREFORKD_BOOLEAN:
+        *number = strcmp(text, "true") == 0;
+        return kind == CONFIG_OPTION_BOOLEAN ? 0 : -1;
+    case PREFORKD_INTEGER:
+        *number = strtoll(text, NULL, 10);
+        return kind == CONFIG_OPTION_INTEGER ? 0 : -1;
+    case PREFORKD_DURATION:
+        return kind == CONFIG_OPTION_BOOLEAN ? -1 : quantity_parse_duration(text, number);
+    case PREFORKD_SIZE:
+        return kind == CONFIG_OPTION_BOOLEAN ? -1 : quantity_parse_size(text, number);
+    }
+    return -1;
+}
+
+static const char *wanted(enum preforkd_type type)
+{
+    static const char *const names[] = {[PREFORKD_TEXT] = "a string",
+                                        [PREFORKD_INTEGER] = "an integer",
+                                        [PREFORKD_BOOLEAN] = "true or false",
+                                        [PREFORKD_DURATION] =
+                                            "a duration (seconds, or \"250ms\", \"60s\")",
+                                        [PREFORKD_SIZE] = "a size (bytes, or \"64K\", \"1M\")"};
+    return names[type];
+}
+
+static void check_value(const struct preforkd_option *row, const struct config_option *given,
+                        int64_t *number, struct buffer *wrong)
+{
+    if (parse(row, given->value, given->kind, number) < 0)
+        buffer_printf(wrong, "%s: %s must be %s, not %s%s%s\n", given->place, row->name,
+                      wanted(row->type), kind_name(given->kind),
+                      given->kind == CONFIG_OPTION_STRING ? " such as " : "",
+                      given->kind == CONFIG_OPTION_STRING ? given->value : "");
+    else if ((row->least != 0 || row->most != 0) && (*number < row->least || *number > row->most))
+        buffer_printf(wrong, "%s: %s = %s is out of range (%" PRId64 " to %" PRId64 "%s)\n",
+                      given->place, row->name, given->value, row->least, row->most,
+                      row->type == PREFORKD_DURATION ? " ms" : "");
+}
+
+/* A fallback has no kind in the table: it is written as a value of the row's type would be. */
+static void take_fallback(const struct preforkd_option *row, int64_t *number)
+{
+    static const enum config_option_kind kinds[] = {[PREFORKD_TEXT] = CONFIG_OPTION_STRING,
+                                                    [PREFORKD_INTEGER] = CONFIG_OPTION_INTEGER,
+                                                    [PREFORKD_BOOLEAN] = CONFIG_OPTION_BOOLEAN,
+                                                    [PREFORKD_DURATION] = CONFIG_OPTION_STRING,
+                                                    [PREFORKD_SIZE] = CONFIG_OPTION_STRING};
+    parse(row, row->fallback, kinds[row->type], number);
+}
+
+static void check_unknown(const struct preforkd_option *table, const struct config_service *service,
+                          struct buffer *wrong)
+{
+    const char *names[NAMES_MAX + 1] = {0};
+    for (size_t i = 0; table && table[i].name && i < NAMES_MAX; i++)
+        names[i] = table[i].name;
+    for (size_t i = 0; i < service->option_count; i++) {
+        const struct config_option *given = &service->options[i];
+        if (find_row(table, given->name) >= 0)
+            continue;
+        const char *near = suggest_nearest(given->name, names);
+        buffer_printf(wrong, "%s: unknown option \"%s\"%s%s%s\n", given->place, given->name,
+                      near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
+    }
+}
+
+static void fill(struct preforkd_options *options, const struct config_service *service,
+                 struct buffer *wrong)
+{
+    for (ptrdiff_t i = 0; options->table && options->table[i].name; i++) {
+        const struct preforkd_option *row = &options->table[i];
+        const struct config_option *given = find_option(service, row->name);
+        options->texts[i] = given ? given->value : row->fallback;
+        if (given)
+            check_value(row, given, &options->numbers[i], wrong);
+        else if (row->fallback)
+            take_fallback(row, &options->numbers[i]);
+        else
+            buffer_printf(wrong, "%s: option \"%s\" is missing: %s\n", service->handler_place,
+                          row->name, row->text);
+    }
+}
+
+int option_read(struct preforkd_options *options, const struct preforkd_option *table,
+                const struct config_service *service, struct error *error)
+{
+    struct buffer wrong = {0};
+    size_t rows = 0;
+    while (table && table[rows].name)
+        rows++;
+    *options = (struct preforkd_options){
+        .table = table,
+        .texts = memory_zeroed(rows + 1, sizeof *options->texts),
+        .numbers = memory_zeroed(rows + 1, sizeof *options->numbers),
+    };
+    check_unknown(table, service, &wrong);
+    fill(options, service, &wrong);
+    int status = 0;
+    if (wrong.length > 0)
+        status =
+            error_set(error, EXIT_CODE_CONFIG, "%.*s", (int)wrong.length - 1, buffer_text(&wrong));
+    buffer_release(&wrong);
+    return status;
+}
+
+const char *option_text(const struct preforkd_options *options, const char *name)
+{
+    ptrdiff_t row = find_row(options->table, name);
+    return row < 0 ? NULL : options->texts[row];
+}
+
+int64_t option_number(const struct preforkd_options *options, const char *name)
+{
+    ptrdiff_t row = find_row(options->table, name);
+    return row < 0 ? 0 : options->numbers[row];
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * session - see session.h.
+ */
+#include "server/session.h"
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "server/host.h"
+#include "server/stream.h"
+
+#define CLOSE_MASK (PREFORKD_RETIRE - 1)
+
+/* The access log; a connection that the host ended is logged in any case. */
+static void log_connection(const struct session_plan *plan, struct preforkd_connection *c)
+{
+    struct log_line line;
+    bool ended_by_us =
+        c->end != WORKER_END_CLIENT && c->end != WORKER_END_SERVER && c->end != WORKER_END_GONE;
+    if (!plan->access_log && !ended_by_us)
+        return;
+    int64_t us = c->accepted_us ? clock_now_us() - c->accepted_us
+                                : (clock_coarse_ms() - c->slot->started_ms) * 1000;
+    log_begin(&line, LOG_LEVEL_INFO, "connection");
+    log_text(&line, "peer", connection_peer(c));
+    log_int(&line, "bytes_in", (int64_t)c->bytes_in);
+    log_int(&line, "bytes_out", (int64_t)c->bytes_out);
+    log_seconds(&line, "duration_s", us);
+    log_text(&line, "end", worker_end_names[c->end]);
+    log_end(&line);
+}
+
+static bool is_refused(const struct session_plan *plan, struct preforkd_connection *c)
+{
+    if (!plan->handler->verify || plan->handler->verify(&host_functions, c, plan->state) == 0)
+        return false;
+    c->end = WORKER_END_REFUSED;
+    SCOREBOARD_STORE(c->slot->refused, SCOREBOARD_LOAD(c->slot->refused) + 1);
+    return true;
+}
+
+static enum preforkd_close converse(const struct session_plan *plan, struct preforkd_connection *c)
+{
+    const struct preforkd_handler *handler = plan->handler;
+    enum preforkd_close how = PREFORKD_CLOSE;
+    if (!handler->setup || handler->setup(&host_functions, c, plan->state) == 0)
+        how = handler->handle(&host_functions, c, plan->state);
+    if (handler->finish)
+        handler->finish(&host_functions, c, plan->state);
+    stream_flush(c);
+    return how;
+}
+
+bool session_serve(const struct session_plan *plan, struct preforkd_connection *c, int fd,
+                   const union socket_address *peer, int listener)
+{
+    enum preforkd_close how = PREFORKD_CLOSE;
+    connection_begin(c, fd, peer, plan->access_log);
+    c->listener = plan->listeners[listener];
+    if (!is_refused(plan, c))
+        how = converse(plan, c);
+    connection_finish(c, (enum preforkd_close)(how & CLOSE_MASK));
+    host_forget_status();
+    log_connection(plan, c);
+    return (how & PREFORKD_RETIRE) != 0;
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * stream - see stream.h.
+ */
+#include "server/stream.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PRINTF_MAX 4096
+
+/* What is kept goes out before anybody waits for the client. */
+static ptrdiff_t read_more(struct preforkd_connection *c, void *bytes, size_t size)
+{
+    int status = stream_flush(c);
+    return status < 0 ? status : connection_read(c, bytes, size);
+}
+
+static size_t take(struct preforkd_connection *c, void *bytes, size_t size)
+{
+    size_t count = c->in_end - c->in_at < size ? c->in_end - c->in_at : size;
+    memcpy(bytes, c->in + c->in_at, count);
+    c->in_at += count;
+    return count;
+}
+
+/* At least one byte more into the buffer. Its room; 0: it is full; or as connection_read(). */
+static ptrdiff_t fill(struct preforkd_connection *c)
+{
+    memmove(c->in, c->in + c->in_at, c->in_end - c->in_at);
+    c->in_end -= c->in_at;
+    c->in_at = 0;
+    if (c->in_end == sizeof c->in)
+        return PREFORKD_TOO_LONG;
+    ptrdiff_t got = read_more(c, c->in + c->in_end, sizeof c->in - c->in_end);
+    c->in_end += got > 0 ? (size_t)got : 0;
+    return got;
+}
+
+ptrdiff_t stream_read_some(struct preforkd_connection *c, void *bytes, size_t size)
+{
+    if (c->in_at < c->in_end)
+        return (ptrdiff_t)take(c, bytes, size);
+    return read_more(c, bytes, size);
+}
+
+ptrdiff_t stream_peek(struct preforkd_connection *c, void *bytes, size_t size)
+{
+    ptrdiff_t got = c->in_at < c->in_end ? 1 : fill(c);
+    if (got <= 0)
+        return got;
+    size_t there = take(c, bytes, size);
+    c->in_at -= there;
+    return (ptrdiff_t)there;
+}
+
+ptrdiff_t stream_read_exact(struct preforkd_connection *c, void *bytes, size_t size)
+{
+    size_t have = take(c, bytes, size);
+    while (have < size) {
+        ptrdiff_t got = read_more(c, (char *)bytes + have, size - have);
+        if (got == PREFORKD_END && have > 0)
+            return PREFORKD_GONE;
+        if (got <= 0)
+            return got;
+        have += (size_t)got;
+    }
+    return (ptrdiff_t)size;
+}
+
+/* LENGTH bytes are the line and its end. */
+static ptrdiff_t take_line(struct preforkd_connection *c, char *text, size_t size, size_t length)
+{
+    const char *line = c->in + c->in_at;
+    size_t shown = length;
+    if (shown > 0 && line[shown - 1] == '\n')
+        shown--;
+    if (shown < length && shown > 0 && line[shown - 1] == '\r')
+        shown--;
+    if (shown >= size)
+        return PREFORKD_TOO_LONG;
+    memcpy(text, line, shown);
+    text[shown] = '\0';
+    c->in_at += length;
+    return (ptrdiff_t)length;
+}
+
+ptrdiff_t stream_read_line(struct preforkd_connection *c, char *text, size_t size)
+{
+    size_t seen = 0; /* without a newline in it */
+    for (;;) {
+        size_t there = c->in_end - c->in_at;
+        const char *end = memchr(c->in + c->in_at + seen, '\n', there - seen);
+        if (end)
+            return take_line(c, text, size, (size_t)(end - c->in) - c->in_at + 1);
+        seen = there;
+        ptrdiff_t got = fill(c);
+        if (got == PREFORKD_END && there > 0)
+            return take_line(c, text, size, there);
+        if (got <= 0)
+            return got;
+    }
+}
+
+int stream_wait_some(struct preforkd_connection *c, int ms)
+{
+    int status = c->in_at < c->in_end ? 1 : stream_flush(c);
+    return status != PREFORKD_OK ? status : connection_wait(c, ms);
+}
+
+int stream_flush(struct preforkd_connection *c)
+{
+    size_t size = c->out_length;
+    c->out_length = 0; /* what cannot be sent is lost in any case */
+    return size == 0 ? PREFORKD_OK : connection_write(c, c->out, size);
+}
+
+int stream_write_all(struct preforkd_connection *c, const void *bytes, size_t size)
+{
+    int status = stream_flush(c);
+    return status < 0 ? status : connection_write(c, bytes, size);
+}
+
+int stream_printf(struct preforkd_connection *c, const char *format, ...)
+{
+    va_list args;
+    int status = sizeof c->out - c->out_length < PRINTF_MAX ? stream_flush(c) : PREFORKD_OK;
+    if (status < 0)
+        return status;
+    va_start(args, format);
+    int length = vsnprintf(c->out + c->out_length, PRINTF_MAX, format, args);
+    va_end(args);
+    if (length < 0 || length >= PRINTF_MAX)
+        return PREFORKD_TOO_LONG;
+    c->out_length += (size_t)length;
+    return PREFORKD_OK;
+}
+
+int stream_sendfile(struct preforkd_connection *c, int fd, int64_t offset, size_t size)
+{
+    int status = stream_flush(c);
+    return status < 0 ? status : connection_send_file(c, fd, offset, size);
+}
