@@ -4,6 +4,7 @@
  * service changes with all its pool depends on and with nothing else.
  */
 #include "lib/config.h"
+#include "tests/unit/config_options.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -254,7 +255,7 @@ static void every_value_survives(void **state)
     assert_int_equal(config->service_count, 2);
     assert_int_equal(s->listen_count, 3);
     assert_string_equal(s->listens[2].text, "unix:@x\"y");
-    assert_string_equal(config_option(s, "encoding"), "utf-8");
+    assert_string_equal(option_of(s, "encoding")->value, "utf-8");
     assert_int_equal(s->workers, 3);
     assert_int_equal(s->start_workers, 2);
     assert_int_equal(s->min_spare, 1);

@@ -4,6 +4,7 @@
  * run.
  */
 #include "lib/config.h"
+#include "tests/unit/config_options.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -151,8 +152,8 @@ static void sample_of_the_design(void **state)
     assert_int_equal(s->listens[1].line, 5);
     assert_string_equal(s->listens[1].found[0].socket.un.sun_path, "/run/preforkd/greet.sock");
     assert_string_equal(s->handler, "greet");
-    assert_string_equal(config_option(s, "encoding"), "gbk");
-    assert_null(config_option(s, "coding"));
+    assert_string_equal(option_of(s, "encoding")->value, "gbk");
+    assert_null(option_of(s, "coding"));
     assert_int_equal(config_start_workers(s), 8);
     assert_int_equal(config_most_workers(s), 256);
     assert_int_equal(s->graceful_timeout, 30000);
@@ -188,11 +189,11 @@ static void handler_has_a_short_and_a_long_form(void **state)
     s = &taken("services = { one = { listen = \"unix:@x\"; handler = \"greet\"; }; };")
              ->services[0];
     assert_string_equal(s->handler, "greet");
-    assert_string_equal(config_option(s, "encoding"), "gbk");
+    assert_string_equal(option_of(s, "encoding")->value, "gbk");
     s = &taken("services = { one = { listen = \"unix:@x\";\n"
                "handler = { type = \"greet\"; encoding = \"utf-8\"; }; }; };")
              ->services[0];
-    assert_string_equal(config_option(s, "encoding"), "utf-8");
+    assert_string_equal(option_of(s, "encoding")->value, "utf-8");
 }
 
 static void listen_is_a_string_an_array_or_a_list(void **state)
@@ -220,9 +221,10 @@ static void wrong_handlers(void **state)
     expect_errors(WITH("handler = \"eco\";"),
                   "2: unknown handler \"eco\" (did you mean \"echo\"?)");
     expect_errors(WITH("handler = \"ftpd\";"),
-                  "2: unknown handler \"ftpd\"; known: echo, greet, upper, hello, exec, listen");
+                  "2: unknown handler \"ftpd\"; known: echo, greet, upper, hello, exec, listen, "
+                  "plugin");
     expect_errors(WITH("handler = \"plugin\";"),
-                  "2: handler type \"plugin\" is not served by this version");
+                  "2: which plugin? write { type = \"plugin\"; path = \"/…/NAME.so\"; }");
     expect_errors(WITH("handler = \"\";"), "2: handler is empty");
     expect_errors(WITH("handler = 7;"), "2: handler must be a string, not an integer");
     expect_errors(WITH("handler = { };"), "2: handler has no type; write { type = \"echo\"; }");

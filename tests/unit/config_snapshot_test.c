@@ -4,6 +4,7 @@
  * changes it on the way.
  */
 #include "lib/config_snapshot.h"
+#include "tests/unit/config_options.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -61,7 +62,7 @@ static void service_arrives_as_it_was_sent(void **state)
     assert_string_equal(arrived->services[0].name, "two");
     assert_string_equal(arrived->services[0].listens[0].text, "unix:@\"y");
     assert_int_equal(arrived->services[0].workers, 3);
-    assert_string_equal(config_option(&arrived->services[0], "encoding"), "big5");
+    assert_string_equal(option_of(&arrived->services[0], "encoding")->value, "big5");
     assert_int_equal(arrived->log.level, LOG_LEVEL_DEBUG);
     assert_int_equal(arrived->log.format, LOG_FORMAT_JSON);
     config_print_snapshot(config, &config->services[1], &before);

@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 static struct scoreboard_worker slot;
-static volatile sig_atomic_t stopping;
 static struct preforkd_connection c;
 static int client; /* the other end */
 
@@ -29,7 +28,7 @@ static int open_pair(void **state)
     int ends[2];
     (void)state;
     memset(&slot, 0, sizeof slot);
-    c = (struct preforkd_connection){.fd = -1, .slot = &slot, .stopping = &stopping};
+    c = (struct preforkd_connection){.fd = -1, .slot = &slot};
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     client = ends[1];
     connection_begin(&c, ends[0], &UNNAMED, false);
@@ -195,11 +194,27 @@ static void cut_ends_both_directions(void **state)
     client_sends("more");
     assert_int_equal(connection_write(&c, "so far", 6), PREFORKD_OK);
     connection_cut(&c, WORKER_END_IDLE);
-    assert_int_equal(connection_read(&c, &byte, 1), PREFORKD_ENDED);
-    assert_int_equal(connection_write(&c, "x", 1), PREFORKD_ENDED);
+    assert_int_equal(connection_read(&c, &byte, 1), PREFORKD_TIMEOUT);
+    assert_int_equal(connection_wait(&c, 1), PREFORKD_TIMEOUT);
+    assert_int_equal(connection_write(&c, "x", 1), PREFORKD_TIMEOUT);
     connection_finish(&c, PREFORKD_LINGER); /* not after a cut */
     assert_int_equal(c.end, WORKER_END_IDLE);
     assert_int_equal(c.bytes_out, 6);
+}
+
+static void handler_is_told_why_it_was_cut(void **state)
+{
+    char byte;
+    (void)state;
+    for (int reason = WORKER_END_CLIENT; reason <= WORKER_END_FAILED; reason++) {
+        int expected = reason == WORKER_END_GRACEFUL ? PREFORKD_STOPPING : PREFORKD_TIMEOUT;
+        connection_cut(&c, (enum worker_end)reason);
+        assert_int_equal(connection_read(&c, &byte, 1), expected);
+        assert_int_equal(connection_wait(&c, 1), expected);
+        assert_int_equal(connection_write(&c, "x", 1), expected);
+        close_pair(NULL);
+        open_pair(NULL);
+    }
 }
 
 static void client_sees_the_end_of_a_cut(void **state)
@@ -294,6 +309,7 @@ static void every_end_has_its_name(void **state)
     assert_string_equal(worker_end_names[WORKER_END_IDLE], "idle_timeout");
     assert_string_equal(worker_end_names[WORKER_END_LIFETIME], "max_lifetime");
     assert_string_equal(worker_end_names[WORKER_END_GRACEFUL], "graceful_timeout");
+    assert_string_equal(worker_end_names[WORKER_END_REFUSED], "refused");
     assert_string_equal(worker_end_names[WORKER_END_FAILED], "system error");
 }
 
@@ -312,6 +328,7 @@ int main(void)
         TEST(finish_closes_and_clears_the_slot),
         TEST(lingering_close_loses_no_answer),
         TEST(cut_ends_both_directions),
+        TEST(handler_is_told_why_it_was_cut),
         TEST(client_sees_the_end_of_a_cut),
         TEST(first_reason_counts),
         TEST(every_reason_survives_the_cut),

@@ -116,10 +116,10 @@ static void cause_in_words(void **state)
         struct child_end end;
         const char *text;
     } rows[] = {
-        {{false, 0, false}, "status 0"},
-        {{false, 101, false}, "status 101"},
-        {{true, SIGKILL, false}, "signal SIGKILL"},
-        {{true, SIGSEGV, true}, "signal SIGSEGV (core dumped)"},
+        {{.signalled = false, .number = 0, .core = false}, "status 0"},
+        {{.signalled = false, .number = 101, .core = false}, "status 101"},
+        {{.signalled = true, .number = SIGKILL, .core = false}, "signal SIGKILL"},
+        {{.signalled = true, .number = SIGSEGV, .core = true}, "signal SIGSEGV (core dumped)"},
     };
     char text[OBITUARY_CAUSE_MAX];
     (void)state;
