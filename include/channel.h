@@ -6,6 +6,10 @@
  *
  *     preforkd-pool SERVICE GENERATION LISTENERS
  *
+ * (or, to check a configuration, preforkd-pool SERVICE PLACE 0: it asks the handler, says on
+ * descriptor 2 what is wrong, with PLACE in front where the handler names none, and ends with 0 or
+ * enum exit_code; descriptors as below, but channel and scoreboard are /dev/null)
+ *
  * with exactly these descriptors open, and talks to it over CHANNEL_FD_CHANNEL in packets of one
  * struct channel_message. Nothing else passes between the two. The pool treats end of file on the
  * channel as the supervisor's death. What a pool says is gossip to the supervisor: it is checked,

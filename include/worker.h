@@ -92,6 +92,9 @@ struct worker_plan {
 /* In the pool, before any fork: find and initialise the handler. 0, or -1 with ERROR. */
 int worker_prepare(const struct worker_plan *plan, struct error *error);
 
+/* The same without initialising anything: could it be? For a scratch process. */
+int worker_check(const struct worker_plan *plan, struct error *error);
+
 /* After worker_prepare(): are programs started before their client is there? */
 bool worker_is_warm(void);
 

@@ -34,6 +34,19 @@ static void add_option(struct config_reader *reader, struct config_service *serv
         memory_string(name), memory_string(value), kind, config_place_text(reader, setting)};
 }
 
+/* Places as the supervisor saw them, in a snapshot: that of the handler, then of each option. */
+static void read_places(struct config_service *service, const config_setting_t *places)
+{
+    for (size_t i = 0; i <= service->option_count; i++) {
+        const char *place = config_setting_get_string_elem(places, (int)i);
+        char **at = i == 0 ? &service->handler_place : &service->options[i - 1].place;
+        if (!place)
+            return;
+        free(*at);
+        *at = memory_string(place);
+    }
+}
+
 /* Take the options HANDLER knows from GROUP (NULL: all defaults). */
 static void read_options(struct config_reader *reader, const config_setting_t *group,
                          struct config_service *service)
@@ -50,10 +63,14 @@ static void read_options(struct config_reader *reader, const config_setting_t *g
         add_option(reader, service, name, value ? value : HANDLER_OPTION_ROWS[i].fallback,
                    CONFIG_OPTION_STRING, setting ? setting : group);
     }
+    const config_setting_t *places =
+        group && !reader->lookup ? config_setting_get_member(group, "places") : NULL;
     names[known] = NULL;
+    if (places)
+        read_places(service, places);
     for (int i = 0; group && i < config_setting_length(group); i++) {
         const config_setting_t *setting = config_setting_get_elem(group, (unsigned)i);
-        bool found = false;
+        bool found = setting == places;
         for (size_t k = 0; k < known; k++)
             found = found || strcmp(names[k], config_setting_name(setting)) == 0;
         if (!found)
@@ -87,19 +104,6 @@ static void read_foreign_option(struct config_reader *reader, const config_setti
         break;
     default:
         config_wrong_type(reader, setting, "a string, a number, true or false");
-    }
-}
-
-/* Places as the supervisor saw them, in a snapshot: that of the handler, then of each option. */
-static void read_places(struct config_service *service, const config_setting_t *places)
-{
-    for (size_t i = 0; i <= service->option_count; i++) {
-        const char *place = config_setting_get_string_elem(places, (int)i);
-        char **at = i == 0 ? &service->handler_place : &service->options[i - 1].place;
-        if (!place)
-            return;
-        free(*at);
-        *at = memory_string(place);
     }
 }
 

@@ -137,7 +137,7 @@ static void print_handler(struct buffer *out, const struct config_service *servi
         config_print_word(out, service->plugin);
     }
     print_options(out, service);
-    if (places && service->kind == CONFIG_PLUGIN)
+    if (places)
         print_places(out, service);
     buffer_printf(out, "; };\n");
 }

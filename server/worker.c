@@ -72,6 +72,13 @@ int worker_prepare(const struct worker_plan *plan, struct error *error)
     return self.handler ? 0 : -1;
 }
 
+int worker_check(const struct worker_plan *plan, struct error *error)
+{
+    if (config_is_program(plan->service))
+        return program_prepare(plan, error);
+    return handler_check(plan->service, error) ? 0 : -1;
+}
+
 bool worker_is_warm(void)
 {
     return program_warm_wanted();

@@ -6,6 +6,7 @@
 #include "lib/log_sink.h"
 #include "lib/memory.h"
 #include "lib/signals.h"
+#include "supervisor/check.h"
 #include "supervisor/daemonise.h"
 #include "supervisor/options.h"
 #include "supervisor/supervisor.h"
@@ -93,6 +94,16 @@ static int print_config(struct config *config)
     return fflush(stdout) == 0 ? EXIT_CODE_OK : EXIT_CODE_FAILURE;
 }
 
+static int check(const struct options *options, struct config *config)
+{
+    signals_block_all(); /* the scratch processes begin so, like pools */
+    bool well = check_handlers(config);
+    config_release(config);
+    if (well)
+        printf("%s: ok\n", options->listen ? "command line" : options->config_file);
+    return well ? EXIT_CODE_OK : EXIT_CODE_CONFIG;
+}
+
 static int with_config(const struct options *options)
 {
     struct config *config = load(options);
@@ -100,9 +111,7 @@ static int with_config(const struct options *options)
         return EXIT_CODE_CONFIG;
     switch (options->mode) {
     case OPTIONS_CHECK:
-        printf("%s: ok\n", options->listen ? "command line" : options->config_file);
-        config_release(config);
-        return EXIT_CODE_OK;
+        return check(options, config);
     case OPTIONS_PRINT_CONFIG:
         return print_config(config);
     default:

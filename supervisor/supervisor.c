@@ -15,12 +15,12 @@
 #include "lib/log_sink.h"
 #include "lib/memory.h"
 #include "lib/signals.h"
+#include "supervisor/companion.h"
 #include "supervisor/daemonise.h"
 #include "supervisor/services.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -127,33 +127,16 @@ void supervisor_stop(struct supervisor *s, bool now)
 
 /* The inits. */
 
-/* Beside preforkd itself, else where it was installed. BESIDE: the first place, for messages. */
-static int open_companion(const char *name, int flags, int access, char beside[static PATH_MAX])
-{
-    char installed[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", beside, PATH_MAX - 1);
-    beside[length > 0 ? length : 0] = '\0';
-    char *slash = strrchr(beside, '/');
-    size_t room = slash ? (size_t)(beside + PATH_MAX - slash - 1) : PATH_MAX;
-    snprintf(slash ? slash + 1 : beside, room, "%s", name);
-    snprintf(installed, sizeof installed, "%s/%s", PREFORKD_LIBEXECDIR, name);
-    const char *const places[] = {beside, installed};
-    for (int i = 0; i < 2; i++)
-        if (faccessat(AT_FDCWD, places[i], access, AT_EACCESS) == 0)
-            return open(places[i], flags | O_CLOEXEC);
-    return -1;
-}
-
 static int init_program(struct supervisor *s, struct error *error)
 {
     char beside[PATH_MAX], ignored[PATH_MAX];
-    s->program = open_companion("preforkd-pool", O_PATH, X_OK, beside);
+    s->program = companion_open("preforkd-pool", O_PATH, X_OK, beside);
     if (s->program < 0)
         return error_set_errno(error, EXIT_CODE_SOFTWARE,
                                "cannot find preforkd-pool: neither %s nor %s/preforkd-pool can be "
                                "used",
                                beside, PREFORKD_LIBEXECDIR);
-    s->library = open_companion("preforkd-preload.so", O_RDONLY, R_OK, ignored);
+    s->library = companion_open("preforkd-preload.so", O_RDONLY, R_OK, ignored);
     s->null = open("/dev/null", O_RDWR | O_CLOEXEC);
     return s->null >= 0 ? 0 : error_set_errno(error, EXIT_CODE_OS, "cannot open /dev/null");
 }

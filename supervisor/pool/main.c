@@ -28,7 +28,7 @@ int main(int argc, char **argv)
     if (argc != 4 || fcntl(CHANNEL_FD_CHANNEL, F_GETFD) < 0)
         return usage();
     int listeners = (int)strtol(argv[3], NULL, 10);
-    if (listeners < 1 || listeners > CHANNEL_LISTENERS_MAX)
+    if (listeners < 0 || listeners > CHANNEL_LISTENERS_MAX)
         return usage();
     signals_block_all();
     signals_reset(1);
@@ -37,6 +37,8 @@ int main(int argc, char **argv)
     prctl(PR_SET_NAME, "preforkd-pool");
     if (sys_close_range(CHANNEL_FD_CHANNEL, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
         return EXIT_CODE_OS;
+    if (listeners == 0)
+        return pool_check(argv[2]);
     unsigned generation = (unsigned)strtoul(argv[2], NULL, 10);
     if (pool_init(&pool, generation, listeners, &error) < 0) {
         channel_send(pool.channel.fd, CHANNEL_FAILED, 0, 0, error.text, -1);

@@ -36,7 +36,7 @@ static void report(struct pool *pool)
 {
     bool whole = pool->table.ready >= pool->policy.target;
     bool trouble = pool->policy.backoff.failures > 0;
-    if (!pool->ready_said && pool->policy.proved && (whole || trouble))
+    if (!pool->ready_said && pool->policy.proved && (whole || trouble) && pool_listen_lasts(pool))
         pool->ready_said = orders_report(pool, CHANNEL_READY, NULL) == 0;
     if (trouble && pool->trouble[0] != '\0' &&
         orders_report(pool, CHANNEL_HEALTH, pool->trouble) == 0) {
@@ -81,8 +81,9 @@ static void follow_policy(struct pool *pool, int64_t *wake_ms)
 {
     int64_t now = clock_now_ms();
     bool restart = pool->policy.crashed > 0 || pool->policy.backoff.failures > 0;
-    struct pool_decision decision =
-        pool_policy_decide(&pool->policy, pool->table.starting, pool->table.ready, now);
+    int64_t unproved = pool_listen_unproved(pool);
+    struct pool_decision decision = pool_policy_decide(
+        &pool->policy, pool->table.starting + unproved, pool->table.ready - unproved, now);
     if (decision.drain > 0)
         pool_drain_workers(pool, decision.drain);
     if (decision.fork > 0 && (!pool_template_wanted(pool) || pool_template_ready(pool))) {
@@ -107,7 +108,9 @@ static void on_notify(struct loop_source *source, uint32_t events)
 static void on_workers_ready(struct worker_table *table)
 {
     struct pool *pool = table->owner;
-    pool_policy_ready(&pool->policy);
+    pool->policy.proved = true;
+    if (!pool->programs_say) /* else it has to last, pool_listen_check() */
+        pool_policy_ready(&pool->policy);
 }
 
 /* Events. */
@@ -265,6 +268,24 @@ int pool_init(struct pool *pool, unsigned generation, int listeners, struct erro
     pool_strays_init(pool);
     pool_template_init(pool);
     return 0;
+}
+
+int pool_check(const char *place)
+{
+    struct error error;
+    struct worker_plan plan = {.library_fd = CHANNEL_FD_LIBRARY};
+    struct config *config = config_snapshot_read(CHANNEL_FD_CONFIG, &error);
+    if (config) {
+        plan.service = &config->services[0];
+        log_configure((enum log_level)config->log.level, (enum log_format)config->log.format);
+        if (worker_check(&plan, &error) == 0)
+            return EXIT_CODE_OK;
+    }
+    if (plan.service && !config_is_program(plan.service))
+        fprintf(stderr, "%s\n", error.text); /* with its own FILE:LINE */
+    else
+        fprintf(stderr, "%s: %s\n", place, error.text);
+    return (int)error.code;
 }
 
 static bool finished(const struct pool *pool)

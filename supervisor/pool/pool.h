@@ -48,6 +48,10 @@ struct pool {
  * LISTENERS: how many listening sockets there are. 0, or -1 with ERROR. */
 int pool_init(struct pool *pool, unsigned generation, int listeners, struct error *error);
 
+/* Ask the handler of the service whether it can be served as configured, and say on standard error
+ * what is wrong; PLACE is where the configuration names it. Returns an exit code. */
+int pool_check(const char *place);
+
 /* Send COUNT workers away; what they have in hand may go on for graceful_timeout. */
 void pool_drain_workers(struct pool *pool, int64_t count);
 

@@ -6,6 +6,7 @@
 
 #include "lib/clock.h"
 #include "lib/scoreboard.h"
+#include "supervisor/pool/worker_end.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -93,6 +94,34 @@ static int64_t check_watchdog(struct pool *pool, uint32_t slot, int64_t now_ms)
     return CLOCK_NEVER;
 }
 
+static int64_t check_proved(struct pool *pool, uint32_t slot, int64_t now_ms)
+{
+    struct worker_entry *entry = &pool->table.entries[slot];
+    if (entry->proved)
+        return CLOCK_NEVER;
+    if (now_ms < entry->ready_ms + LISTEN_PROVED_MS)
+        return entry->ready_ms + LISTEN_PROVED_MS;
+    entry->proved = true;
+    pool_policy_ready(&pool->policy);
+    return now_ms; /* another turn: others may be started again */
+}
+
+int64_t pool_listen_unproved(const struct pool *pool)
+{
+    int64_t count = 0;
+    for (uint32_t slot = 0; pool->programs_say && slot < pool->table.slots; slot++) {
+        const struct worker_entry *entry = &pool->table.entries[slot];
+        count += entry->state == SCOREBOARD_READY && !entry->proved;
+    }
+    return count;
+}
+
+bool pool_listen_lasts(const struct pool *pool)
+{
+    return !pool->programs_say || pool->plan.generation <= 1 ||
+           (pool->table.ready > 0 && pool_listen_unproved(pool) == 0);
+}
+
 int64_t pool_listen_check(struct pool *pool, int64_t now_ms)
 {
     int64_t next = CLOCK_NEVER;
@@ -100,10 +129,12 @@ int64_t pool_listen_check(struct pool *pool, int64_t now_ms)
         return next;
     for (uint32_t slot = 0; slot < pool->table.slots; slot++) {
         enum scoreboard_state state = pool->table.entries[slot].state;
-        if (state == SCOREBOARD_STARTING)
+        if (state == SCOREBOARD_STARTING) {
             next = clock_earlier(next, check_ready(pool, slot, now_ms));
-        else if (state == SCOREBOARD_READY)
+        } else if (state == SCOREBOARD_READY) {
             next = clock_earlier(next, check_watchdog(pool, slot, now_ms));
+            next = clock_earlier(next, check_proved(pool, slot, now_ms));
+        }
     }
     return pool->plan.einhorn_path ? clock_earlier(next, einhorn_check(&pool->einhorn, now_ms))
                                    : next;

@@ -15,6 +15,13 @@
  * services. 0, or -1 with ERROR. */
 int pool_listen_init(struct pool *pool, struct error *error);
 
+/* How many are READY, but have not been so for long enough to forgive earlier failures. */
+int64_t pool_listen_unproved(const struct pool *pool);
+
+/* May others that serve be told to go? Not before some program of ours has lasted. A first
+ * generation has nobody to tell. */
+bool pool_listen_lasts(const struct pool *pool);
+
 /* Whose time has come; returns when to call again. */
 int64_t pool_listen_check(struct pool *pool, int64_t now_ms);
 

@@ -10,10 +10,6 @@
 #include "supervisor/pool/pool_strays.h"
 #include "supervisor/pool/pool_template.h"
 
-/* A program that accepts by itself and ends sooner than this after it was READY does not serve:
- * unlike a worker of ours, it cannot be made to end by a client that we would know of. */
-#define LISTEN_PROVED_MS 1000
-
 static bool exited_with(const struct child_end *end, enum worker_exit status)
 {
     return !end->signalled && end->number == (int)status;

@@ -7,6 +7,10 @@
 
 #include "supervisor/pool/pool.h"
 
+/* A program that accepts by itself and ends sooner than this after it was READY does not serve:
+ * unlike a worker of ours, it cannot be made to end by a client that we would know of. */
+#define LISTEN_PROVED_MS 1000
+
 /* For worker_table: a worker was reaped. */
 void worker_end_account(struct worker_table *table, uint32_t slot, const struct worker_entry *ended,
                         const struct child_end *end);

@@ -21,6 +21,7 @@ struct worker_entry {
     enum scoreboard_state state; /* set by set_state() in worker_table.c only */
     bool killed;                 /* we sent SIGKILL */
     int maker;                   /* who was ordered to make it: there is no child yet; -1: nobody */
+    bool proved;                 /* its program has been READY for LISTEN_PROVED_MS */
     int64_t born_ms, ready_ms;
     int64_t alive_ms; /* when its program last said so (WATCHDOG=1) */
     struct deadline_notice notice;

@@ -163,11 +163,32 @@ def scenario_command_line_with_a_program(t):
     again = t.run("preforkd", "--print-config", "-c", t.path("again.conf"))
     equal(again.stdout, first.stdout, "printed again")
     for word in ("true", "/bin/false", "TRUE", "7z", "a b", "/bin/"):
-        done = t.run("preforkd", "-t", "--listen", "unix:@x", "--", word)
+        done = t.run("preforkd", "--print-config", "--listen", "unix:@x", "--", word)
         equal((done.returncode, done.stderr), (EXIT_OK, ""), f"a program called {word}")
     done = t.run("preforkd", "-t", "--listen", "unix:@x", "--", "")
     equal(done.returncode, EXIT_CONFIG, "a program without a name")
     matches("^command line: the first word of command, the program, is empty\n$", done.stderr, "why")
+
+
+def scenario_check_asks_the_handlers(t):
+    """-t knows more than the file's own words: programs are looked for and tried as their user,
+    handlers check their options; in the order of the file, each with its line."""
+    write(t.path("nothing"), "no program")
+    os.chmod(t.path("nothing"), 0o755)
+    write(t.path("all.conf"), f"""services = {{
+  a = {{ listen = "unix:@a"; handler = {{ type = "greet"; encoding = "klingon"; }}; }};
+  b = {{ listen = "unix:@b"; handler = {{ type = "exec"; command = [ "/nowhere/x" ]; }}; }};
+  c = {{ listen = "unix:@c"; handler = {{ type = "exec"; command = [ "{t.path("nothing")}" ]; }}; }};
+  d = {{ listen = "unix:@d"; handler = {{ type = "listen"; command = [ "/bin/true" ]; }}; }};
+}};
+""")
+    done = t.run("preforkd", "-t", "-c", t.path("all.conf"))
+    equal(done.returncode, EXIT_CONFIG, "-t")
+    lines = done.stderr.splitlines()
+    equal(len(lines), 3, f"complaints: {lines}")
+    for line, number, pattern in zip(lines, (2, 3, 4), ("klingon", "/nowhere/x: No such file",
+                                                       "nothing: Exec format error")):
+        matches(f"all.conf:{number}: .*{pattern}", line, "complaint")
 
 
 def scenario_wrong_type(t):
