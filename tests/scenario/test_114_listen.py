@@ -571,7 +571,6 @@ def scenario_crash_is_replaced_at_once(t):
     equal((d.service()["crashes"], d.service()["restarts"]), (1, 1), "crashes and restarts")
 
 
-@mark(known_defect="READY forgets the failures, so the hold-off never grows")
 def scenario_exits_as_soon_as_it_is_ready(t):
     """Hold-off that grows, as before READY: a program that cannot serve costs no processor."""
     d = listener(t, "ready=notify", "exit=0", handler=SAYS, workers=4, restart_delay="50ms",
@@ -684,7 +683,6 @@ def scenario_reload_that_never_gets_ready(t):
     equal(d.service()["state"], "running", "state")
 
 
-@mark(known_defect="the pool reports READY before its programs have lasted")
 def scenario_reload_to_a_program_that_ends_at_once(t):
     """It says READY=1 first, as gunicorn does before it loads the application: the old generation
     serves on, and the reason is told."""
