@@ -166,7 +166,7 @@ static void every_handler_tells_its_interface(void **state)
 {
     (void)state;
 #define HANDLER(id, text)                                                                          \
-    assert_int_equal(handler_##id.abi, PREFORKD_ABI);                                      \
+    assert_int_equal(handler_##id.abi, PREFORKD_ABI);                                              \
     assert_int_equal(handler_##id.size, sizeof(struct preforkd_handler));                          \
     assert_string_equal(handler_##id.name, #id);                                                   \
     assert_true(handler_##id.handle != NULL);
