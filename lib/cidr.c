@@ -114,7 +114,7 @@ int cidr_parse(const char *text, struct cidr *out, struct error *error)
     return 0;
 }
 
-/* PEER as the network of one host; family AF_UNSPEC where it is none that could match. */
+/* PEER as the network of one host. */
 static struct cidr host_of(const union socket_address *peer)
 {
     struct cidr c = {.family = peer->any.sa_family};
@@ -123,8 +123,6 @@ static struct cidr host_of(const union socket_address *peer)
         memcpy(c.bytes, &peer->in.sin_addr, 4);
     else if (c.family == AF_INET6)
         memcpy(c.bytes, &peer->in6.sin6_addr, 16);
-    else if (c.family != AF_UNIX)
-        c.family = AF_UNSPEC;
     unmap(&c);
     return c;
 }
