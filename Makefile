@@ -49,7 +49,7 @@ PRELOAD_O  := $(patsubst %.c,$(BUILD)/preload/%.o,$(wildcard server/preload/*.c)
 PRELOAD_CC  = $(CC) -std=c17 $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -fstack-protector-strong -fPIC \
                 -fvisibility=hidden -U__OPTIMIZE__ -MMD -MP
 
-.PHONY: FORCE all run test unit preload-test scenario lint asan bench man install clean help deps format
+.PHONY: FORCE all run test unit preload-test scenario corpus fuzz lint asan bench man install clean help deps format
 all: $(PROGRAMS) $(PRELOAD)  ## build the four programs and the preload library (the default)
 
 $(LIB): $(LIB_O)
@@ -93,8 +93,21 @@ $(BUILD)/tests/testable.a: $(TESTABLE)
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/tests/testable.a $(LIB)
 	$(call say,LINK $@)$(LINK) -o $@ $^ $(CMOCKA_LIBS) $(CONFIG_LIBS) $(JSON_LIBS) -lm
 .PRECIOUS: $(BUILD)/%.o
-unit: $(UNIT)  ## only the unit tests
+unit: $(UNIT) corpus  ## only the unit tests
 	@status=0; for t in $(UNIT); do ./$$t || status=1; done; exit $$status
+
+# A fuzz target is tests/fuzz/NAME_fuzz.c, its inputs are the files of tests/fuzz/NAME.
+FUZZ   := $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
+FUZZ_A  = $(BUILD)/tests/testable.a $(LIB)
+FUZZ_SECONDS ?= 60
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%_fuzz.o $(BUILD)/tests/fuzz/corpus.o $(FUZZ_A)
+	$(call say,LINK $@)$(LINK) -o $@ $^
+$(BUILD)/tests/fuzz/%.fuzzer: $(BUILD)/tests/fuzz/%_fuzz.o $(FUZZ_A)
+	$(call say,LINK $@)$(LINK) -fsanitize=fuzzer -o $@ $^
+corpus: $(FUZZ:%=$(BUILD)/tests/fuzz/%)  ## every input of tests/fuzz, once
+	@for t in $(FUZZ); do $(BUILD)/tests/fuzz/$$t tests/fuzz/$$t || exit 1; done
+fuzz:  ## made-up inputs for FUZZ_SECONDS (60) to each target of tests/fuzz
+	@tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_SECONDS)
 
 $(BUILD)/tests/shim/%.so: tests/shim/%.c
 	@mkdir -p $(@D)
