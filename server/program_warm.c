@@ -55,7 +55,7 @@ static int keep(int fd, int *next)
 
 static int family(void)
 {
-    union socket_address local;
+    union socket_address local = {0};
     socklen_t length = sizeof local;
     return getsockname(program.plan->listeners[0], &local.any, &length) < 0 ? AF_UNIX
                                                                             : local.any.sa_family;

@@ -116,10 +116,11 @@ static void cause_in_words(void **state)
         struct child_end end;
         const char *text;
     } rows[] = {
-        {{.signalled = false, .number = 0, .core = false}, "status 0"},
-        {{.signalled = false, .number = 101, .core = false}, "status 101"},
-        {{.signalled = true, .number = SIGKILL, .core = false}, "signal SIGKILL"},
-        {{.signalled = true, .number = SIGSEGV, .core = true}, "signal SIGSEGV (core dumped)"},
+        {.end = {.signalled = false, .number = 0, .core = false}, .text = "status 0"},
+        {.end = {.signalled = false, .number = 101, .core = false}, .text = "status 101"},
+        {.end = {.signalled = true, .number = SIGKILL, .core = false}, .text = "signal SIGKILL"},
+        {.end = {.signalled = true, .number = SIGSEGV, .core = true},
+         .text = "signal SIGSEGV (core dumped)"},
     };
     char text[OBITUARY_CAUSE_MAX];
     (void)state;
