@@ -30,7 +30,7 @@ import harness  # noqa: E402
 
 JOBS = int(os.environ.get("JOBS", "4"))
 LIMIT = 120  # seconds for one scenario, where its mark does not say otherwise
-PROGRAMS = ("preforkd", "preforkd-pool", "preforkctl", "preforkc")
+PROGRAMS = ("preforkd", "preforkd-pool", "preforkctl", "preforkc", "preforkd-preload.so")
 PASSED, FAILED, SKIPPED = "passed", "FAILED", "skipped"
 
 Case = collections.namedtuple("Case", "name function marks")
