@@ -29,6 +29,12 @@ static bool program_crashed(const struct worker_end_facts *f)
     return f->end.signalled && f->end.number != SIGPIPE && !f->told;
 }
 
+/* Statuses of ours mean nothing where a program of somebody else's exits with them. */
+static bool has_no_socket(const struct worker_end_facts *f)
+{
+    return f->kind != CONFIG_LISTEN && exited_with(&f->end, WORKER_EXIT_SOCKET);
+}
+
 enum worker_end_kind worker_end_judge(const struct worker_end_facts *f)
 {
     if (f->phase == SCOREBOARD_PROGRAM)
@@ -37,7 +43,7 @@ enum worker_end_kind worker_end_judge(const struct worker_end_facts *f)
         return WORKER_END_KIND_LEFT;
     if (f->state == SCOREBOARD_DRAINING || f->stopping)
         return WORKER_END_KIND_CRASHED;
-    if (f->state == SCOREBOARD_STARTING || exited_with(&f->end, WORKER_EXIT_SOCKET) ||
+    if (f->state == SCOREBOARD_STARTING || has_no_socket(f) ||
         (f->kind == CONFIG_EXEC && exited_with(&f->end, WORKER_EXIT_EXEC)) ||
         (f->kind == CONFIG_LISTEN && f->ready_ms < LISTEN_PROVED_MS))
         return WORKER_END_KIND_FAILED;
@@ -48,7 +54,7 @@ enum worker_end_kind worker_end_judge(const struct worker_end_facts *f)
 static void describe_failure(struct pool *pool, const struct worker_end_facts *f)
 {
     char cause[OBITUARY_CAUSE_MAX];
-    if (exited_with(&f->end, WORKER_EXIT_SOCKET))
+    if (has_no_socket(f))
         snprintf(pool->trouble, sizeof pool->trouble, "the listening socket is unusable");
     else if (f->kind == CONFIG_EXEC && exited_with(&f->end, WORKER_EXIT_EXEC))
         snprintf(pool->trouble, sizeof pool->trouble,
