@@ -4,8 +4,8 @@ set -u
 
 find lib include server client supervisor -name '*.[ch]' | sort | xargs awk '
 function folder(path) {
-    if (path ~ /^supervisor\/pool\//)
-        return "supervisor/pool"
+    if (match(path, /^(supervisor\/pool|server\/preload)\//))
+        return substr(path, 1, RLENGTH - 1)
     sub(/\/.*/, "", path)
     return path
 }
@@ -14,6 +14,11 @@ BEGIN {
     may["lib"] = "include"
     may["include"] = "lib"
     may["server"] = may["client"] = may["supervisor"] = may["supervisor/pool"] = "lib include"
+    # Loaded into other programs: of server/ it has what the Makefile compiles into it.
+    may["server/preload"] = "lib include server"
+    split("accept slot ucspi", preloaded)
+    for (i in preloaded)
+        is_preloaded["server/" preloaded[i] ".h"] = 1
 }
 /^[ \t]*#[ \t]*include[ \t]*"/ {
     split($0, parts, "\"")
@@ -23,6 +28,8 @@ BEGIN {
         problem = "names no folder of this tree"
     else if (to != from && index(" " may[from] " ", " " to " ") == 0)
         problem = "is not for " from "/"
+    else if (from == "server/preload" && to == "server" && !(parts[2] in is_preloaded))
+        problem = "is not compiled into preforkd-preload.so"
     else if (FILENAME ~ /^include\/preforkd\//)
         problem = "is not installed, this file is"
     else

@@ -29,20 +29,41 @@ allowed() {
     esac
 }
 
-for source in lib/*.c server/*.c supervisor/*.c supervisor/pool/*.c client/*.c; do
+# What the preload library shows are the names of those it stands before, and all in its hooks.
+shown() {
+    case $1 in
+    server/preload/hook_*.c) readelf -sW "$2" | awk '$6 == "DEFAULT" { print $8 }' ;;
+    esac
+}
+
+for source in lib/*.c server/*.c server/preload/*.c supervisor/*.c supervisor/pool/*.c client/*.c; do
     noun=$(basename "$source" .c)
     object=$build/${source%.c}.o
+    case $source in server/preload/*) object=$build/preload/${source%.c}.o ;; esac
     [ -e "$object" ] || continue
+    shown=" $(shown "$source" "$object" | tr '\n' ' ')"
     # Symbols that begin with a dot or two underscores are the compiler's (sanitizers, coverage).
     for symbol in $(nm -g --defined-only "$object" | awk '$3 !~ /^(\.|__)/ { print $3 }'); do
         case $symbol in
         "$noun" | "$noun"_*) continue ;;
         esac
         allowed "$source:$symbol" "$noun" && continue
+        case $shown in *" $symbol "*) continue ;; esac
         echo "$source: $symbol does not start with ${noun}_"
         bad=1
     done
 done
+
+# Nothing but hooks is to be seen of it: each stands before a function of the C library.
+library=$build/preforkd-preload.so
+if [ -e "$library" ]; then
+    for symbol in $(nm -D --defined-only "$library" | awk '{ print $3 }'); do
+        # The C library has some of them twice; macros make the second name.
+        grep -qE "\b${symbol#__isoc99_}\b" server/preload/hook_*.c && continue
+        echo "$library: shows $symbol, which is no hook"
+        bad=1
+    done
+fi
 
 vague=$(find lib include server client supervisor tests \
     \( -name '*.[ch]' -o -name '*.py' -o -name '*.sh' \) | sort |
