@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -146,6 +147,30 @@ static int lead_a_group(void)
     return sleep_for_ever();
 }
 
+static int use_processor_and_memory(void)
+{
+    const size_t size = 32 << 20;
+    volatile char *memory = malloc(size); /* not to be optimised away */
+    struct rusage usage = {0};
+    if (!memory)
+        return 1;
+    while (usage.ru_utime.tv_sec == 0 && usage.ru_utime.tv_usec < 30000) {
+        for (size_t i = 0; i < size; i += 512)
+            memory[i] = (char)usage.ru_utime.tv_usec;
+        getrusage(RUSAGE_SELF, &usage);
+    }
+    return 0;
+}
+
+static int wait_for_a_child_of_its_own(void)
+{
+    int status;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(use_processor_and_memory());
+    return waitpid(pid, &status, 0) == pid ? 0 : 1;
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -251,6 +276,72 @@ static void ended_child_may_be_signalled(void **state)
     assert_int_equal(end.number, 71);
 }
 
+static void what_it_used_is_told(void **state)
+{
+    (void)state;
+    start(use_processor_and_memory);
+    reap();
+    assert_in_range(end.user_us, 30000, INT64_C(60) * 1000000);
+    assert_in_range(end.system_us, 0, INT64_C(60) * 1000000);
+    assert_in_range(end.max_rss_kib, 32 << 10, 1 << 30);
+}
+
+static void what_its_children_used_is_told(void **state)
+{
+    (void)state;
+    start(wait_for_a_child_of_its_own);
+    reap();
+    assert_in_range(end.user_us, 30000, INT64_C(60) * 1000000);
+    assert_in_range(end.max_rss_kib, 32 << 10, 1 << 30);
+}
+
+static void what_others_used_is_not_its(void **state)
+{
+    (void)state;
+    start(use_processor_and_memory);
+    reap();
+    start(exit_0);
+    reap();
+    assert_in_range(end.user_us + end.system_us, 0, 29999);
+}
+
+static void child_is_ours_until_it_is_reaped(void **state)
+{
+    struct pollfd p;
+    (void)state;
+    start(exit_71);
+    assert_true(child_is_ours(child.pid));
+    p = (struct pollfd){.fd = child.pidfd, .events = POLLIN};
+    assert_int_equal(poll(&p, 1, PATIENCE_MS), 1);
+    assert_true(child_is_ours(child.pid)); /* looking does not reap it */
+    reap();
+    assert_int_equal(end.number, 71);
+    assert_false(child_is_ours(child.pid));
+}
+
+static int has_no_say_over_its_sibling(void)
+{
+    return child_is_ours(child.pid) || child_is_ours(getppid()) || child_is_ours(getpid());
+}
+
+static void others_are_not_ours(void **state)
+{
+    int status;
+    (void)state;
+    assert_false(child_is_ours(0));
+    assert_false(child_is_ours(-1));
+    assert_false(child_is_ours(-EAGAIN));
+    assert_false(child_is_ours(1));
+    assert_false(child_is_ours(getpid()));
+    assert_false(child_is_ours(INT_MAX));
+    start(sleep_for_ever);
+    pid_t sibling = fork();
+    if (sibling == 0)
+        _exit(has_no_say_over_its_sibling());
+    assert_int_equal(waitpid(sibling, &status, 0), sibling);
+    assert_int_equal(status, 0);
+}
+
 static void no_child_is_left_alone(void **state)
 {
     (void)state;
@@ -322,6 +413,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(exit_status_is_told, fresh, release),
+        cmocka_unit_test_setup_teardown(what_it_used_is_told, fresh, release),
+        cmocka_unit_test_setup_teardown(what_its_children_used_is_told, fresh, release),
+        cmocka_unit_test_setup_teardown(what_others_used_is_not_its, fresh, release),
+        cmocka_unit_test_setup_teardown(child_is_ours_until_it_is_reaped, fresh, release),
+        cmocka_unit_test_setup_teardown(others_are_not_ours, fresh, release),
         cmocka_unit_test_setup_teardown(signal_is_told, fresh, release),
         cmocka_unit_test_setup_teardown(signals_that_may_be_handled_arrive, fresh, release),
         cmocka_unit_test_setup_teardown(core_is_told_as_the_kernel_tells_it, fresh, release),

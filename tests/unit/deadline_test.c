@@ -305,6 +305,39 @@ static void another_reason_is_another_notice(void **state)
     expect(1000 + IDLE + 1 + KILL, DEADLINE_KILL, CLOCK_NEVER);
 }
 
+/* The same rules as for a worker of ours; who carries them out is another matter. */
+static void program_keeps_the_limits_of_a_connection(void **state)
+{
+    (void)state;
+    serve(4, 1000, 2000);
+    worker.phase = SCOREBOARD_PROGRAM;
+    expect(2000, DEADLINE_NONE, 2000 + IDLE);
+    expect_cut(2000 + IDLE, WORKER_END_IDLE);
+    expect(2000 + IDLE, DEADLINE_NONE, 2000 + IDLE + KILL);
+    expect(2000 + IDLE + KILL, DEADLINE_KILL, CLOCK_NEVER);
+    fresh(NULL);
+    serve(4, 1000, 1000 + LIFETIME - 1);
+    worker.phase = SCOREBOARD_PROGRAM;
+    expect_cut(1000 + LIFETIME, WORKER_END_LIFETIME);
+    fresh(NULL);
+    serve(4, 1000, 1000);
+    worker.phase = SCOREBOARD_PROGRAM;
+    worker.state = SCOREBOARD_DRAINING;
+    notice.leave_by_ms = 5000;
+    expect(4999, DEADLINE_NONE, 5000);
+    expect_cut(5000, WORKER_END_GRACEFUL);
+}
+
+/* The worker has a client before anybody has looked whether it is READY. */
+static void program_is_not_held_to_start_timeout(void **state)
+{
+    (void)state;
+    serve(4, 1000, 500 + START);
+    worker.phase = SCOREBOARD_PROGRAM;
+    worker.state = SCOREBOARD_STARTING;
+    expect(500 + START, DEADLINE_NONE, 500 + START + IDLE);
+}
+
 static void horizon_is_the_shortest_limit(void **state)
 {
     (void)state;
@@ -344,6 +377,8 @@ int main(void)
         cmocka_unit_test_setup(earlier_notice_stands_when_it_has_to_leave, fresh),
         cmocka_unit_test_setup(bytes_that_move_void_an_idle_notice, fresh),
         cmocka_unit_test_setup(another_reason_is_another_notice, fresh),
+        cmocka_unit_test_setup(program_keeps_the_limits_of_a_connection, fresh),
+        cmocka_unit_test_setup(program_is_not_held_to_start_timeout, fresh),
         cmocka_unit_test_setup(horizon_is_the_shortest_limit, fresh),
     };
     return cmocka_run_group_tests_name("deadline", tests, NULL, NULL);

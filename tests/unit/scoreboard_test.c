@@ -343,6 +343,25 @@ static void each_worker_is_counted_once(void **state)
     assert_int_equal(totals.draining, 1);
 }
 
+/* A program with its client counts and is shown as a busy worker. */
+static void program_is_busy(void **state)
+{
+    struct scoreboard_totals totals = {0};
+    struct scoreboard_view view;
+    (void)state;
+    board->slots[1].keeper.state = SCOREBOARD_READY;
+    slot_begin(worker, client("tcp://192.0.2.1:4711"));
+    slot_set_phase(worker, SCOREBOARD_PROGRAM);
+    scoreboard_read(&shown->slots[1], &view);
+    assert_int_equal(view.phase, SCOREBOARD_PROGRAM);
+    assert_true(scoreboard_is_busy(view.phase));
+    assert_string_equal(peer(), "192.0.2.1:4711");
+    scoreboard_sum(shown, SLOTS, &totals);
+    assert_int_equal(totals.busy, 1);
+    assert_int_equal(totals.idle, 0);
+    assert_false(scoreboard_is_busy(SCOREBOARD_PROGRAM + 1));
+}
+
 static void workers_in_no_known_state_are_not_counted(void **state)
 {
     struct scoreboard_totals totals;
@@ -390,6 +409,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(text_is_never_torn, make, release),
         cmocka_unit_test_setup_teardown(sums_are_of_those_that_left_and_those_there, make, release),
         cmocka_unit_test_setup_teardown(each_worker_is_counted_once, make, release),
+        cmocka_unit_test_setup_teardown(program_is_busy, make, release),
         cmocka_unit_test_setup_teardown(workers_in_no_known_state_are_not_counted, make, release),
         cmocka_unit_test(every_state_has_its_name),
         cmocka_unit_test(what_cannot_be_mapped_is_an_error),
