@@ -126,6 +126,22 @@ static void silence_grows_and_a_byte_ends_it(void **state)
     assert_in_range(idle_ms(), QUIET_MS - 20, clock_now_ms() - moved + 20);
 }
 
+/* The later of the two counts. */
+static void either_direction_ends_the_silence(void **state)
+{
+    (void)state;
+    connect_tcp();
+    start(served, open("/dev/null", O_RDWR | O_CLOEXEC)); /* it never answers */
+    poll(NULL, 0, QUIET_MS);
+    int64_t moved = clock_now_ms();
+    assert_int_equal(send(client, "x", 1, 0), 1);
+    assert_in_range(idle_ms(), 0, clock_now_ms() - moved + 20);
+    poll(NULL, 0, QUIET_MS);
+    moved = clock_now_ms();
+    assert_int_equal(send(served, "x", 1, 0), 1);
+    assert_in_range(idle_ms(), 0, clock_now_ms() - moved + 20);
+}
+
 static void number_1_is_asked_where_0_is_no_socket(void **state)
 {
     (void)state;
@@ -187,6 +203,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(silence_grows_and_a_byte_ends_it),
+        TEST(either_direction_ends_the_silence),
         TEST(number_1_is_asked_where_0_is_no_socket),
         TEST(what_is_not_tcp_is_not_known),
         TEST(dead_program_is_not_asked),
