@@ -34,7 +34,7 @@
 #define MAX_AGE_MS  3600000
 #define AGAIN_MS    10000
 
-static enum { OBEYS, SILENT, EXITS, THREADED, REFUSES, LAZY, DIES } behaviour;
+static enum behaviour { OBEYS, SILENT, EXITS, THREADED, REFUSES, LAZY, DIES } behaviour;
 
 static struct config_service service;
 static struct pool pool;
@@ -172,7 +172,7 @@ static void until_answered(void)
     assert_int_equal(template(0)->orders + template(1)->orders, 0);
 }
 
-static void start_ready(int how)
+static void start_ready(enum behaviour how)
 {
     behaviour = how;
     assert_false(pool_template_ready(&pool)); /* but it is started */
@@ -195,7 +195,7 @@ static int64_t workers(void)
 }
 
 /* The other template is on its way. */
-static void start_other(int how)
+static void start_other(enum behaviour how)
 {
     behaviour = how;
     pool_template_renew(&pool);

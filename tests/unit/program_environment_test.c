@@ -145,7 +145,7 @@ static void name_is_compared_whole(void **state)
 
 static void there_is_room_for_all_that_a_worker_puts(void **state)
 {
-    static char names[PROGRAM_ENVIRONMENT_ROOM][24];
+    static char names[PROGRAM_ENVIRONMENT_ROOM][32];
     (void)state;
     make(NULL, 0);
     for (int i = 0; i < PROGRAM_ENVIRONMENT_ROOM; i++) {

@@ -398,7 +398,7 @@ static void set_user_id_script_gains_nothing(void **state)
 /* COUNT scripts, each the interpreter of the one before, the last one's being TARGET. */
 static const char *put_chain(int count, const char *target)
 {
-    char name[16];
+    char name[24];
     for (int i = 0; i < count; i++) {
         snprintf(name, sizeof name, "chain%d", i);
         target = put_script(name, "", target, "\n", 0755);

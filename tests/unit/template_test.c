@@ -31,7 +31,16 @@
 
 #define PATIENCE_MS 30000 /* a machine may be slow; only a failure takes that long */
 
-static enum { OBEYS, SILENT, EXITS, THREADED, ODD, REFUSES, LAZY, TELLS_AND_DIES } behaviour;
+static enum behaviour {
+    OBEYS,
+    SILENT,
+    EXITS,
+    THREADED,
+    ODD,
+    REFUSES,
+    LAZY,
+    TELLS_AND_DIES
+} behaviour;
 
 static struct loop loop;
 static struct worker_plan plan;
@@ -211,14 +220,14 @@ static void until(const int *count, int wanted)
     assert_int_equal(*count, wanted);
 }
 
-static void start(int how)
+static void start(enum behaviour how)
 {
     behaviour = how;
     assert_int_equal(template_start(&template), 0);
     assert_int_equal(template.state, TEMPLATE_STARTING);
 }
 
-static void start_ready(int how)
+static void start_ready(enum behaviour how)
 {
     start(how);
     until(&readies, 1);
