@@ -53,9 +53,10 @@ static const char *why_unfit(int fd)
     return option_of(fd, SO_ACCEPTCONN) == 1 ? NULL : "does not listen; is it a connection?";
 }
 
-static void adopt(struct inherited *socket, int fd, char *name)
+static void adopt(struct inherited *socket, int fd)
 {
-    *socket = (struct inherited){.fd = fd, .name = name, .unfit = why_unfit(fd)};
+    socket->fd = fd;
+    socket->unfit = why_unfit(fd);
     if (!socket->unfit && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
         return;
     close(fd);
@@ -105,9 +106,10 @@ int inherited_adopt(void)
     all.sockets = memory_zeroed((size_t)count + 1, sizeof *all.sockets);
     for (; all.count < count; all.count++) {
         size_t length = names ? strcspn(names, ":") : 0;
-        char *name =
+        struct inherited *socket = &all.sockets[all.count];
+        socket->name =
             length > 0 ? memory_printf("%.*s", (int)length, names) : memory_string(DEFAULT_NAME);
-        adopt(&all.sockets[all.count], FIRST_FD + (int)all.count, name);
+        adopt(socket, FIRST_FD + (int)all.count);
         if (names)
             names += length + (names[length] == ':');
     }
