@@ -21,14 +21,27 @@ static bool shorthand(const char *text)
     return strncmp(text, "unix:", 5) != 0 && !strpbrk(text, "/@");
 }
 
+/* The check comes first: what is wrong with an address is told before a name server is asked. */
+static int parse(const char *text, struct address found[ADDRESS_RESOLVED_MAX], struct error *error)
+{
+    if (address_check(text, error) < 0) {
+        error->code = EXIT_CODE_USAGE;
+        return -1;
+    }
+    int count = address_parse(text, found, error);
+    if (count < 0)
+        error->code = EXIT_CODE_FAILURE;
+    else if (address_is_inherited(&found[0]))
+        return error_set(error, EXIT_CODE_USAGE,
+                         "\"%s\" is a socket that a server inherits; write where it listens", text);
+    return count;
+}
+
 int dial_resolve(const char *text, struct address found[ADDRESS_RESOLVED_MAX], struct error *error)
 {
     char *full = memory_printf("%s%s", shorthand(text) ? "tcp://" : "", text);
-    bool well_formed = address_check(full, error) == 0;
-    int count = well_formed ? address_parse(full, found, error) : -1;
+    int count = parse(full, found, error);
     free(full);
-    if (count < 0)
-        error->code = well_formed ? EXIT_CODE_FAILURE : EXIT_CODE_USAGE;
     return count;
 }
 
@@ -41,9 +54,18 @@ static int bind_source(int fd, const struct address *from)
     return bind(fd, &from->socket.any, from->length);
 }
 
+/* The kernel chooses an abstract name (autobind, unix(7)): a server cannot answer a nameless one.
+ */
+static int bind_name(int fd)
+{
+    sa_family_t autobind = AF_UNIX;
+    return bind(fd, (const struct sockaddr *)(const void *)&autobind, sizeof autobind);
+}
+
 static int start(int fd, const struct address *to, const struct address *from)
 {
-    if (from && bind_source(fd, from) < 0)
+    bool nameless = to->type == SOCK_DGRAM && to->socket.any.sa_family == AF_UNIX;
+    if ((from && bind_source(fd, from) < 0) || (nameless && bind_name(fd) < 0))
         return -1;
     if (connect(fd, &to->socket.any, to->length) == 0 || errno == EINPROGRESS || errno == EINTR)
         return 0;
@@ -52,7 +74,7 @@ static int start(int fd, const struct address *to, const struct address *from)
 
 int dial_start(const struct address *to, const struct address *from)
 {
-    int fd = socket(to->socket.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = socket(to->socket.any.sa_family, to->type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0 || start(fd, to, from) == 0)
         return fd;
     int saved = errno;

@@ -113,7 +113,7 @@ static int take(const struct flag *flags, const char *word, const char *next, st
     if (!value && !next)
         return error_set(error, EXIT_CODE_USAGE, "%s needs a value; write for example %s %s",
                          flag->name, flag->name,
-                         flag->kind == FLAG_WORD ? flag->words[0] : KINDS[flag->kind].example);
+                         flag->words ? flag->words[0] : KINDS[flag->kind].example);
     return set(flag, value ? value : next, error) < 0 ? -1 : value ? 1 : 2;
 }
 

@@ -25,9 +25,10 @@ enum flag_kind {
 struct flag {
     const char *name; /* with its two dashes; NULL ends a table */
     enum flag_kind kind;
-    void *value;              /* what kind says; untouched where the option is not given */
-    const char *const *words; /* FLAG_WORD: the allowed ones, ends with NULL */
-    int64_t min, max;         /* the numeric kinds: what is allowed */
+    void *value; /* what kind says; untouched where the option is not given */
+    const char *const
+        *words;       /* FLAG_WORD: the allowed ones, ends with NULL; FLAG_TEXT: an example */
+    int64_t min, max; /* the numeric kinds: what is allowed */
 };
 
 /* Set what ARGV's options say and move the other words, in order, to the front of ARGV. Returns how

@@ -54,6 +54,7 @@ static void complete_plan(struct load_plan *plan)
 
 static int parse(struct load_plan *plan, int argc, char **argv, struct error *error)
 {
+    const char *said = NULL;
     const struct flag flags[] = {
         {.name = "--mode", .kind = FLAG_WORD, .value = &plan->mode, .words = MODES},
         {.name = "--expect", .kind = FLAG_WORD, .value = &plan->expect, .words = EXPECTS},
@@ -89,11 +90,12 @@ static int parse(struct load_plan *plan, int argc, char **argv, struct error *er
          .min = 1,
          .max = INT32_MAX},
         {.name = "--lines", .kind = FLAG_SWITCH, .value = &plan->lines},
+        PROXY_CLAIM_FLAG(&said),
         {.name = "--json", .kind = FLAG_SWITCH, .value = &plan->json},
         {.name = NULL},
     };
     int words = flag_parse(flags, argc, argv, error);
-    if (words < 0)
+    if (words < 0 || (said && proxy_claim_parse(said, &plan->proxy, error) < 0))
         return -1;
     if (words != 1)
         return error_set(error, EXIT_CODE_USAGE, "%s; write: preforkc load [OPTION...] ADDRESS",
@@ -105,6 +107,16 @@ static int parse(struct load_plan *plan, int argc, char **argv, struct error *er
     if (plan->pause_ms > 0 && plan->mode != LOAD_CONNECT && plan->mode != LOAD_ROUNDTRIP)
         return error_set(error, EXIT_CODE_USAGE, "--pause is for --mode connect and roundtrip");
     return 0;
+}
+
+/* What cannot be done with sockets of the server's type. */
+static int check_type(const struct load *load, struct error *error)
+{
+    if (load->plan->mode == LOAD_STREAM && load->address.type == SOCK_DGRAM)
+        return error_set(error, EXIT_CODE_USAGE,
+                         "--mode stream is for connections; datagrams may be lost: write --mode "
+                         "roundtrip");
+    return proxy_claim_check(&load->plan->proxy, &load->address, error);
 }
 
 static bool is_loopback(const struct address *a)
@@ -133,7 +145,7 @@ static int resolve(struct load *load, const char *text, struct error *error)
     if (load->plan->sources > 1 && !is_loopback(&load->address))
         return error_set(error, EXIT_CODE_USAGE,
                          "--sources is for loopback servers only; write tcp://127.0.0.1:PORT");
-    return 0;
+    return check_type(load, error);
 }
 
 static void print(const struct load *load, const char *address)
@@ -197,8 +209,12 @@ const struct command LOAD_COMMAND = {
         "                      of ports at about 14,000 new connections per second\n"
         "  --pause D           after each reply wait so long before the connection's next message\n"
         "                      (connect, roundtrip): latency without load\n"
-        "  --lines             end each message with a newline, for programs that read lines\n"
-        "  --json              the result as one JSON object\n"
+        "  --lines             end each message with a newline, for programs that read "
+        "lines\n" PROXY_CLAIM_HELP "  --json              the result as one JSON object\n"
+        "\n"
+        "Over udp and unixgram a connection is a socket, and each message and reply one datagram; "
+        "one\n"
+        "that is lost is a timeout.\n"
         "\n"
         "Each attempt (a connection; a round trip in mode roundtrip) ends in one class: served,\n"
         "refused, reset, timeout, short (closed before the whole reply), mismatch (the reply is\n"

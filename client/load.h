@@ -11,6 +11,7 @@
 
 #include "client/load_payload.h"
 #include "client/load_report.h"
+#include "client/proxy_claim.h"
 
 #include "lib/address.h"
 
@@ -38,6 +39,7 @@ struct load_plan {
     int64_t sources;     /* loopback addresses to come from in turn; 1: leave it to the system */
     int64_t pause_ms;    /* of a connection that was served, before its next attempt */
     bool lines;          /* a message ends in a newline */
+    struct proxy_claim proxy; /* what each connection begins with */
     bool json;
 };
 

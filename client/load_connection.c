@@ -35,6 +35,7 @@ void load_connection_close(struct load_connection *c)
         close(c->fd);
     c->fd = -1;
     c->interest = 0;
+    c->greeted = false;
 }
 
 void load_connection_hold(const struct load *load, struct load_connection *c)
@@ -71,24 +72,31 @@ static bool has_more(struct load *load, struct load_connection *c)
     return c->sent < c->to_send;
 }
 
+/* A send() failed: for good, or so that the rest goes later. */
+static enum outcome held_up(struct load *load, struct load_connection *c)
+{
+    if (errno == EPIPE)
+        c->mute = true; /* what the server sent before it closed decides */
+    else if (errno != EAGAIN && errno != EINTR)
+        return failed(load);
+    return OUTCOME_PENDING;
+}
+
 static enum outcome push(struct load *load, struct load_connection *c)
 {
     size_t round = 0;
+    if (!c->greeted && proxy_claim_send(&load->plan->proxy, c->fd, MSG_MORE) < 0)
+        return held_up(load, c);
+    c->greeted = true;
     while (round < SEND_ROUND_BYTES && has_more(load, c)) {
         size_t length;
         const char *bytes = load_payload_at(&load->payload, c->offset, c->sent, &length);
         ssize_t n = send(c->fd, bytes, length, MSG_NOSIGNAL);
-        if (n >= 0) {
-            c->sent += (uint64_t)n;
-            load->report.bytes_sent += (uint64_t)n;
-            round += (size_t)n;
-        } else if (errno == EPIPE) {
-            c->mute = true; /* what the server sent before it closed decides */
-        } else if (errno == EAGAIN) {
-            break;
-        } else if (errno != EINTR) {
-            return failed(load);
-        }
+        if (n < 0)
+            return held_up(load, c);
+        c->sent += (uint64_t)n;
+        load->report.bytes_sent += (uint64_t)n;
+        round += (size_t)n;
     }
     return OUTCOME_PENDING;
 }
@@ -109,8 +117,12 @@ static enum outcome judge(struct load *load, struct load_connection *c, size_t l
 static enum outcome pull(struct load *load, struct load_connection *c)
 {
     ssize_t n = recv(c->fd, load->scratch, LOAD_SCRATCH_BYTES, 0);
-    if (n > 0)
-        return judge(load, c, (size_t)n);
+    if (n > 0) {
+        enum outcome outcome = judge(load, c, (size_t)n);
+        /* A datagram is all there is of a reply. */
+        return outcome == OUTCOME_PENDING && load->address.type == SOCK_DGRAM ? OUTCOME_SHORT
+                                                                              : outcome;
+    }
     if (n == 0)
         return complete(load, c) ? OUTCOME_SERVED : OUTCOME_SHORT;
     return errno == EAGAIN || errno == EINTR ? OUTCOME_PENDING : failed(load);
@@ -134,7 +146,7 @@ static enum outcome watch(struct load *load, struct load_connection *c)
 static void set_no_delay(const struct load *load, int fd)
 {
     int on = 1;
-    if (load->address.socket.any.sa_family != AF_UNIX &&
+    if (load->address.socket.any.sa_family != AF_UNIX && load->address.type == SOCK_STREAM &&
         (load->plan->mode != LOAD_CONNECT || load->plan->size_bytes > ONE_SEGMENT_BYTES))
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }

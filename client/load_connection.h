@@ -23,6 +23,7 @@ struct load_connection {
     enum load_connection_state state;
     uint32_t interest; /* what epoll watches for; 0: not registered */
     uint32_t offset;   /* which message of the payload is this connection's */
+    bool greeted;      /* the server has got what the connection begins with */
     bool mute;         /* the server takes no more; only read what it has sent */
     uint64_t to_send;  /* bytes of this attempt; stream: grows by a message at a time */
     uint64_t sent;     /* of them; to_send at most */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * preforkc - a plain client for stream servers, and a load generator.
+ * preforkc - a plain client for servers of any kind, and a load generator.
  *
  *     preforkc send ADDRESS TEXT...    messages from the command line
  *     preforkc chat ADDRESS            standard input to the server and back
@@ -36,7 +36,9 @@ static int help(void)
     puts("usage: preforkc SUBCOMMAND [OPTION...] ADDRESS ...\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         printf("  %-6s %s\n", COMMANDS[i]->name, COMMANDS[i]->summary);
-    puts("\nADDRESS is tcp://HOST:PORT, HOST:PORT, unix:///path or unix:@name.\n"
+    puts("\nADDRESS is tcp://HOST:PORT (or HOST:PORT alone), udp://HOST:PORT, unix:///path, or one "
+         "of\n"
+         "unix:@name, unixgram: for datagrams and seqpacket:, both with ///path or @name.\n"
          "`preforkc SUBCOMMAND --help` tells more. `preforkc --version` prints the version.");
     return EXIT_CODE_OK;
 }
