@@ -12,7 +12,11 @@
     HANDLER(greet, "answers each message with a greeting, in GBK or another encoding")             \
     HANDLER(upper, "sends back each message in upper case")                                        \
     HANDLER(hello, "answers one request with Hello, world! and closes; speaks HTTP where asked "   \
-                   "so")
+                   "so")                                                                           \
+    HANDLER(discard, "reads and says nothing (RFC 863)")                                           \
+    HANDLER(daytime, "tells the time in words (RFC 867)")                                          \
+    HANDLER(time, "tells the time as a number (RFC 868)")                                          \
+    HANDLER(chargen, "sends characters until the client leaves (RFC 864)")
 
 /* One row per option of a handler: handler, name, default, what it is. All options are words. */
 #define HANDLER_OPTIONS(OPTION)                                                                    \

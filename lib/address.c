@@ -18,13 +18,12 @@ struct scheme {
     const char *prefix;
     enum scheme_kind kind;
     int type;
-    bool served;
 };
 
 static const struct scheme SCHEMES[] = {
-    {"tcp://", INET, SOCK_STREAM, true},         {"udp://", INET, SOCK_DGRAM, false},
-    {"unix:", UNIX, SOCK_STREAM, true},          {"unixgram:", UNIX, SOCK_DGRAM, false},
-    {"seqpacket:", UNIX, SOCK_SEQPACKET, false}, {"fd://", INHERITED, 0, false},
+    {"tcp://", INET, SOCK_STREAM},        {"udp://", INET, SOCK_DGRAM},
+    {"unix:", UNIX, SOCK_STREAM},         {"unixgram:", UNIX, SOCK_DGRAM},
+    {"seqpacket:", UNIX, SOCK_SEQPACKET}, {"fd://", INHERITED, 0},
 };
 #define SCHEME_COUNT (sizeof SCHEMES / sizeof SCHEMES[0])
 
@@ -112,14 +111,10 @@ int address_check(const char *text, struct error *error)
     return parse(text, false, ignored, error) < 0 ? -1 : 0;
 }
 
-int address_check_served(const char *text, struct error *error)
+int address_type(const char *text)
 {
     const struct scheme *scheme = scheme_of(text);
-    if (!scheme || scheme->served)
-        return 0;
-    return error_set(error, EXIT_CODE_CONFIG,
-                     "%.*s:// addresses are not served by this version; use tcp:// or unix:",
-                     (int)strcspn(scheme->prefix, ":"), scheme->prefix);
+    return scheme ? scheme->type : 0;
 }
 
 static void print_ip(const union socket_address *s, char *text)

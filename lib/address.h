@@ -56,9 +56,9 @@ int address_parse(const char *text, struct address found[ADDRESS_RESOLVED_MAX],
 /* Only the grammar of TEXT; asks no name server. 0 or -1. */
 int address_check(const char *text, struct error *error);
 
-/* Whether services of this version can listen on the scheme of TEXT; what has none, or an unknown
- * one, passes and is for address_check(). 0 or -1. */
-int address_check_served(const char *text, struct error *error);
+/* The type of socket that TEXT names: SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET; 0 for fd://, which
+ * is known when it is there, and for what is no address. */
+int address_type(const char *text);
 
 /* Write A as it would stand in a configuration. Returns TEXT. */
 char *address_print(const struct address *a, char text[static ADDRESS_TEXT_MAX]);

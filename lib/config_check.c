@@ -58,6 +58,32 @@ static void check_sockets(struct config_reader *reader, const config_setting_t *
                         sockets, CHANNEL_LISTENERS_MAX);
 }
 
+static bool takes_datagrams(const struct config_service *service)
+{
+    for (size_t i = 0; i < service->listen_count; i++)
+        if (address_type(service->listens[i].text) == SOCK_DGRAM)
+            return true;
+    return false;
+}
+
+/* A program that is handed a datagram socket reads all that comes there: one at a time, inetd's
+ * "wait". */
+static void check_wait_service(struct config_reader *reader, const config_setting_t *group,
+                               struct config_service *service)
+{
+    if (service->listen_count > 1)
+        config_complain(reader, config_place(group, "listen"),
+                        "a program that is handed datagrams has one address; make it two services");
+    if (service->workers > 1)
+        config_complain(reader, config_place(group, "workers"),
+                        "a program that is handed datagrams reads them all: workers can only be 1");
+    if (service->program.warm != WARM_OFF)
+        config_complain(reader, config_place(group, "handler"),
+                        "a program that is handed datagrams cannot be started warm");
+    service->workers = service->start_workers = 1;
+    service->min_spare = service->max_spare = 1;
+}
+
 /* A limit that cannot be kept is refused, not ignored. A program may compute or wait as long as it
  * likes, as under any other super-server: idle_timeout has to be asked for. */
 static void check_kind(struct config_reader *reader, const config_setting_t *group,
@@ -69,6 +95,8 @@ static void check_kind(struct config_reader *reader, const config_setting_t *gro
                               service->max_connections_per_worker};
     if (config_is_program(service) && !config_given(group, "idle_timeout"))
         service->idle_timeout = 0;
+    if (service->kind == CONFIG_EXEC && takes_datagrams(service))
+        check_wait_service(reader, group, service);
     for (int i = 0; service->kind == CONFIG_LISTEN && i < 3; i++)
         if (config_given(group, theirs[i]) && values[i] != 0)
             config_complain(reader, config_place(group, theirs[i]),

@@ -25,9 +25,7 @@ static void read_listen_entry(struct config_reader *reader, const config_setting
         return;
     }
     const char *text = config_setting_get_string(setting);
-    int count = address_check_served(text, &error);
-    if (count == 0)
-        count = reader->lookup ? address_parse(text, found, &error) : address_check(text, &error);
+    int count = reader->lookup ? address_parse(text, found, &error) : address_check(text, &error);
     if (count < 0) {
         config_complain(reader, setting, "%s", error.text);
         return;

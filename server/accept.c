@@ -96,6 +96,8 @@ int accept_next(struct acceptor *a, union socket_address *peer)
     while (!*a->stopping) {
         if (a->count > 1)
             wait_for_any(a);
+        if (a->datagram && a->datagram[a->next])
+            return ACCEPT_DATAGRAM;
         socklen_t length = sizeof *peer;
         peer->any.sa_family = AF_UNIX; /* an unnamed Unix client leaves it alone */
         int fd = accept4(a->listeners[a->next], &peer->any, &length, SOCK_CLOEXEC);

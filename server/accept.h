@@ -20,7 +20,8 @@ enum accept_news {
 struct acceptor {
     const int *listeners;
     int count;
-    int next;     /* which one to ask first, so that none starves */
+    const bool *datagram; /* which of them have no connections; NULL: all have */
+    int next;     /* which one to ask first, so that none starves; the one that had something */
     int refusals; /* in a row: descriptors or memory ran out, or the socket is dead */
     const volatile sig_atomic_t *stopping;
     void (*tell)(enum accept_news news, int number); /* NULL: nobody wants to know */
@@ -44,5 +45,9 @@ int accept_delay_ms(int refusals);
  * when the worker has to leave, and, with *STOPPING still 0, when the socket has been unusable for
  * a second or more (somebody who shares it has shut it down). */
 int accept_next(struct acceptor *acceptor, union socket_address *peer);
+
+/* What accept_next() returns for a datagram socket: the caller reads it, and where it is the only
+ * one also waits for it. */
+#define ACCEPT_DATAGRAM (-2)
 
 #endif

@@ -4,6 +4,8 @@
  */
 #include "server/handler.h"
 
+#include "server/datagram.h"
+
 static char bytes[64 * 1024]; /* a worker has one client; only pages that are used cost memory */
 
 static enum preforkd_close handle(const struct preforkd_host *host,
@@ -17,7 +19,18 @@ static enum preforkd_close handle(const struct preforkd_host *host,
     return PREFORKD_CLOSE;
 }
 
+/* The same bytes back: never more than was sent. */
+static void datagram(const struct preforkd_host *host, struct preforkd_datagram *d, void *state)
+{
+    size_t size;
+    const void *sent = host->datagram_bytes(d, &size);
+    (void)state;
+    if (datagram_is_from_client(d))
+        host->datagram_reply(d, sent, size);
+}
+
 const struct preforkd_handler handler_echo = {
     PREFORKD_HANDLER("echo"),
     .handle = handle,
+    .datagram = datagram,
 };

@@ -9,6 +9,8 @@
  */
 #include "server/handler.h"
 
+#include "server/datagram.h"
+
 #include <errno.h>
 #include <iconv.h>
 
@@ -143,9 +145,29 @@ static enum preforkd_close handle(const struct preforkd_host *host,
     return PREFORKD_CLOSE;
 }
 
+/* A datagram is a message, whole. */
+static void datagram(const struct preforkd_host *host, struct preforkd_datagram *d, void *state)
+{
+    static struct message m;
+    size_t size;
+    const char *bytes = host->datagram_bytes(d, &size);
+    (void)state;
+    iconv(greet.decoder, NULL, NULL, NULL, NULL);
+    m.length = m.text_length = 0;
+    for (size_t at = 0; at < size;) {
+        size_t piece = size - at < MESSAGE_MAX ? size - at : MESSAGE_MAX;
+        memcpy(m.bytes + m.length, bytes + at, piece);
+        m.length += piece;
+        at += piece;
+        decode(&m, at == size);
+        host->log(NULL, PREFORKD_LOG_INFO, "message", "text", m.text, m.text_length);
+        m.text_length = 0;
+    }
+    if (datagram_is_from_client(d))
+        host->datagram_reply(d, greet.answer, greet.answer_length);
+}
+
 const struct preforkd_handler handler_greet = {
-    PREFORKD_HANDLER("greet"),
-    .options = OPTIONS,
-    .check_config = check_config,
-    .handle = handle,
+    PREFORKD_HANDLER("greet"), .options = OPTIONS,   .check_config = check_config,
+    .handle = handle,          .datagram = datagram,
 };

@@ -44,12 +44,30 @@ static const struct preforkd_handler *open_handler(const struct config_service *
     return handler;
 }
 
+/* Can it serve what the service listens on? What fd:// is, is known when a worker starts. */
+static int check_listeners(const struct config_service *service,
+                           const struct preforkd_handler *handler, struct error *error)
+{
+    for (size_t i = 0; i < service->listen_count; i++) {
+        int type = address_type(service->listens[i].text);
+        bool able =
+            type == 0 || (type == SOCK_DGRAM ? handler->datagram != NULL : handler->handle != NULL);
+        if (!able)
+            return error_set(error, EXIT_CODE_CONFIG, "%s: handler %s takes no %s (%s)",
+                             service->handler_place, handler->name,
+                             type == SOCK_DGRAM ? "datagrams" : "connections",
+                             service->listens[i].text);
+    }
+    return 0;
+}
+
 static const struct preforkd_handler *check(const struct config_service *service,
                                             struct preforkd_options *options, struct error *error)
 {
     char reason[512] = "no reason given";
     const struct preforkd_handler *handler = open_handler(service, error);
-    if (!handler || option_read(options, handler->options, service, error) < 0)
+    if (!handler || check_listeners(service, handler, error) < 0 ||
+        option_read(options, handler->options, service, error) < 0)
         return NULL;
     if (handler->check_config &&
         handler->check_config(&host_functions, options, reason, sizeof reason) < 0) {

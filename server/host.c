@@ -7,6 +7,7 @@
 #include "lib/clock.h"
 
 #include "server/connection.h"
+#include "server/datagram.h"
 #include "server/option.h"
 #include "server/stream.h"
 
@@ -125,4 +126,8 @@ const struct preforkd_host host_functions = {
     .userdata = host_userdata,
     .option_text = option_text,
     .option_number = option_number,
+    .datagram_bytes = datagram_bytes,
+    .datagram_peer = datagram_peer,
+    .datagram_is_cut = datagram_is_cut,
+    .datagram_reply = datagram_reply,
 };

@@ -5,6 +5,15 @@
  */
 #include "server/handler.h"
 
+#include "server/datagram.h"
+
+static void raise_case(char *bytes, ptrdiff_t count)
+{
+    for (ptrdiff_t i = 0; i < count; i++)
+        if (bytes[i] >= 'a' && bytes[i] <= 'z')
+            bytes[i] = (char)(bytes[i] - 'a' + 'A');
+}
+
 static enum preforkd_close handle(const struct preforkd_host *host,
                                   struct preforkd_connection *connection, void *state)
 {
@@ -12,16 +21,26 @@ static enum preforkd_close handle(const struct preforkd_host *host,
     ptrdiff_t got;
     (void)state;
     while ((got = host->read_some(connection, bytes, sizeof bytes)) > 0) {
-        for (ptrdiff_t i = 0; i < got; i++)
-            if (bytes[i] >= 'a' && bytes[i] <= 'z')
-                bytes[i] = (char)(bytes[i] - 'a' + 'A');
+        raise_case(bytes, got);
         if (host->write_all(connection, bytes, (size_t)got) < 0)
             break;
     }
     return PREFORKD_CLOSE;
 }
 
+static void datagram(const struct preforkd_host *host, struct preforkd_datagram *d, void *state)
+{
+    size_t size;
+    /* The bytes are this datagram's alone; they are changed where they lie. */
+    char *bytes = (char *)(uintptr_t)host->datagram_bytes(d, &size);
+    (void)state;
+    raise_case(bytes, (ptrdiff_t)size);
+    if (datagram_is_from_client(d))
+        host->datagram_reply(d, bytes, size);
+}
+
 const struct preforkd_handler handler_upper = {
     PREFORKD_HANDLER("upper"),
     .handle = handle,
+    .datagram = datagram,
 };

@@ -23,6 +23,7 @@
 #include "lib/signals.h"
 #include "lib/sys.h"
 #include "server/accept_log.h"
+#include "server/datagram.h"
 #include "server/handler.h"
 #include "server/handover.h"
 #include "server/host.h"
@@ -35,6 +36,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -43,6 +45,8 @@ static struct {
     void *state;
     const struct worker_plan *plan;
     char listeners[CHANNEL_LISTENERS_MAX][ADDRESS_TEXT_MAX]; /* for handlers */
+    bool datagram[CHANNEL_LISTENERS_MAX]; /* which listeners have no connections */
+    bool retired;                         /* the handler wants this worker to leave */
     volatile sig_atomic_t stopping;
     struct preforkd_connection connection;
 } self = {.connection = {.fd = -1}};
@@ -55,19 +59,24 @@ static int prepare_program(const struct worker_plan *plan, struct error *error)
     return 0;
 }
 
-static void name_listeners(const struct worker_plan *plan)
+static void describe_listeners(const struct worker_plan *plan)
 {
     struct address address;
-    for (int i = 0; i < plan->listener_count; i++)
+    for (int i = 0; i < plan->listener_count; i++) {
+        int type = SOCK_STREAM;
+        socklen_t size = sizeof type;
+        getsockopt(plan->listeners[i], SOL_SOCKET, SO_TYPE, &type, &size);
+        self.datagram[i] = type == SOCK_DGRAM;
         if (handover_address(plan->listeners[i], &address) == 0)
             address_print(&address, self.listeners[i]);
+    }
 }
 
 int worker_prepare(const struct worker_plan *plan, struct error *error)
 {
+    describe_listeners(plan);
     if (config_is_program(plan->service))
         return prepare_program(plan, error);
-    name_listeners(plan);
     self.handler = handler_init(plan->service, plan->scoreboard, &self.state, error);
     return self.handler ? 0 : -1;
 }
@@ -192,7 +201,8 @@ static void init_program(const struct worker_birth *birth)
     if (ahead)
         signals_block_all(); /* what comes from now on finds a program, or none */
     if (self.stopping) {
-        slot_set_phase(self.connection.slot, SCOREBOARD_LEAVING);
+        if (birth->control_fd < 0) /* a template has no slot */
+            slot_set_phase(self.connection.slot, SCOREBOARD_LEAVING);
         _exit(WORKER_EXIT_LEFT);
     }
     if (program_birth(&error) < 0)
@@ -242,27 +252,93 @@ static bool serve(const struct session_plan *session, int fd, const union socket
         program_become(fd, peer, c->slot);
         _exit(WORKER_EXIT_EXEC);
     }
-    bool retire = session_serve(session, c, fd, peer, listener);
-    return !retire && (limit == 0 || c->slot->connections < limit);
+    self.retired = session_serve(session, c, fd, peer, listener);
+    return !self.retired && (limit == 0 || c->slot->connections < limit);
+}
+
+/* Wait for datagrams where this is the only socket, and have them answered. False where this worker
+ * is to leave. */
+static bool serve_datagrams(const struct datagram_plan *plan, const struct acceptor *acceptor)
+{
+    int fd = self.plan->listeners[acceptor->next];
+    uint64_t limit = (uint64_t)self.plan->service->max_connections_per_worker;
+    tick_allow();
+    int status = datagram_serve(plan, fd, acceptor->count > 1 ? MSG_DONTWAIT : 0);
+    int error = errno;
+    tick_block();
+    if (status < 0 && error == EINTR)
+        on_woken();
+    if (status < 0 && !self.stopping && accept_judge(error) == ACCEPT_CLOSED)
+        _exit(WORKER_EXIT_SOCKET);
+    return !self.stopping && (limit == 0 || plan->slot->connections < limit);
+}
+
+/* As inetd's "wait": the program gets the socket itself, with what has come, and reads on for as
+ * long as it likes; nobody else reads there meanwhile. */
+static void hand_datagrams_over(int listener)
+{
+    struct pollfd p = {.fd = self.plan->listeners[listener], .events = POLLIN};
+    const union socket_address nobody = {.any.sa_family = AF_UNSPEC};
+    while (!self.stopping) {
+        if (poll(&p, 1, -1) <= 0)
+            continue;
+        int fd = fcntl(p.fd, F_DUPFD_CLOEXEC, self.plan->keep_below);
+        if (self.stopping)
+            return;
+        program_become(fd, &nobody, self.connection.slot);
+        _exit(WORKER_EXIT_EXEC);
+    }
+}
+
+static bool serve_next(const struct session_plan *session, const struct datagram_plan *datagrams,
+                       struct acceptor *acceptor)
+{
+    union socket_address peer;
+    int fd = next_client(acceptor, &peer);
+    if (fd >= 0)
+        return serve(session, fd, &peer, acceptor->next);
+    if (fd != ACCEPT_DATAGRAM)
+        return false;
+    if (self.plan->service->kind != CONFIG_EXEC)
+        return serve_datagrams(datagrams, acceptor);
+    hand_datagrams_over(acceptor->next);
+    return false;
+}
+
+/* Handlers of ours do not wait; those of others may, and datagrams should not wait with them. */
+static int batch_size(void)
+{
+    return self.plan->service->kind == CONFIG_BUILT_IN ? DATAGRAM_BATCH_MAX : 1;
+}
+
+static bool leaves_as_told(void)
+{
+    uint64_t limit = (uint64_t)self.plan->service->max_connections_per_worker;
+    return self.stopping || self.retired ||
+           (limit > 0 && self.connection.slot->connections >= limit);
 }
 
 static void accept_and_serve(void)
 {
-    union socket_address peer;
+    const struct config_service *service = self.plan->service;
     struct session_plan session = {.handler = self.handler,
                                    .state = self.state,
-                                   .access_log = self.plan->service->access_log,
+                                   .access_log = service->access_log,
                                    .listeners = self.listeners};
+    struct datagram_plan datagrams = {.handler = self.handler,
+                                      .state = self.state,
+                                      .slot = self.connection.slot,
+                                      .batch = batch_size(),
+                                      .access_log = service->access_log};
     struct acceptor acceptor = {.listeners = self.plan->listeners,
                                 .count = self.plan->listener_count,
+                                .datagram = self.datagram,
                                 .stopping = &self.stopping,
                                 .tell = accept_log,
                                 .woken = on_woken};
-    int fd;
-    while ((fd = next_client(&acceptor, &peer)) >= 0)
-        if (!serve(&session, fd, &peer, acceptor.next))
-            return;
-    if (!self.stopping)
+    while (serve_next(&session, &datagrams, &acceptor))
+        ;
+    if (!leaves_as_told())
         _exit(WORKER_EXIT_SOCKET);
 }
 

@@ -235,12 +235,16 @@ def scenario_bad_address(t):
     one_complaint(t, in_service("", listen=""), 1, "listen is empty")
 
 
-def scenario_addresses_of_later_versions_are_refused(t):
-    """seqpacket, udp and fd are part of the design and not served yet: said so, with FILE:LINE."""
-    for address in ("seqpacket:///run/x.sock", "udp://127.0.0.1:7", "fd://echo"):
-        scheme = address.split("//", 1)[0]
-        one_complaint(t, in_service("", listen=f'"{address}"'), 1,
-                      f"{scheme}// addresses are not served by this version")
+def scenario_handlers_and_addresses_that_do_not_fit(t):
+    """Datagrams are for handlers that take them, and for one program that takes them all."""
+    cat = 'type = "exec"; command = [ "/bin/cat" ];'
+    for line, key, handler, pattern in (
+            (2, "", '"hello"', r"handler hello takes no datagrams \(udp://127.0.0.1:7\)"),
+            (3, "workers = 2;", f"{{ {cat} }}", "workers can only be 1"),
+            (2, "", f'{{ {cat} warm = "io"; }}', "cannot be started warm")):
+        one_complaint(t, in_service(key, listen='"udp://127.0.0.1:7"', handler=handler), line,
+                      pattern)
+
 
 
 def scenario_duplicate_address(t):
