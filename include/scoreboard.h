@@ -94,6 +94,7 @@ struct scoreboard_worker {
     _Atomic int64_t moved_ms;       /* when a byte was last read or written on it */
     _Atomic int64_t started_us;     /* the same as started_ms, exact; only for programs */
     _Atomic uint64_t peer[4];       /* a union socket_address cut to 32 bytes: IPv4, IPv6, family */
+    _Atomic uint64_t proxy[4];      /* the same for the proxy that told the peer; all 0: none did */
     _Atomic uint64_t refused;       /* connections that were closed before they were served */
     _Atomic uint32_t said_sequence; /* odd while `said` changes */
     _Atomic uint64_t said[SCOREBOARD_SAID_MAX / 8]; /* what handler or program says of itself, NUL-
@@ -121,6 +122,6 @@ struct scoreboard {
     atomic_fetch_add_explicit(&(field), (value), memory_order_relaxed)
 
 _Static_assert(sizeof(struct scoreboard_header) == 5 * SCOREBOARD_LINE, "whole lines");
-_Static_assert(sizeof(struct scoreboard_slot) == 5 * SCOREBOARD_LINE, "one line and four");
+_Static_assert(sizeof(struct scoreboard_slot) == 6 * SCOREBOARD_LINE, "one line and five");
 
 #endif

@@ -5,6 +5,7 @@
 #include "lib/config_reader.h"
 
 #include "include/channel.h"
+#include "lib/cidr.h"
 #include "lib/control_path.h"
 #include "lib/memory.h"
 
@@ -105,6 +106,34 @@ static void check_kind(struct config_reader *reader, const config_setting_t *gro
                             theirs[i]);
 }
 
+/* A header from anybody would let anybody be anybody. */
+static void check_proxy(struct config_reader *reader, const config_setting_t *group,
+                        const struct config_service *service)
+{
+    bool required = service->proxy_protocol == CONFIG_PROXY_REQUIRED;
+    struct cidr ignored;
+    struct error error;
+    for (size_t i = 0; i < service->proxy_trusted.count; i++)
+        if (cidr_parse(service->proxy_trusted.words[i], &ignored, &error) < 0)
+            config_complain(reader, config_place(group, "proxy_trusted"), "proxy_trusted: %s",
+                            error.text);
+    if (required && service->proxy_trusted.count == 0)
+        config_complain(
+            reader, config_place(group, "proxy_protocol"),
+            "proxy_protocol needs proxy_trusted = [ \"ADDRESS/BITS\" ]: who may say for "
+            "whom a connection is");
+    if (!required && service->proxy_trusted.count > 0)
+        config_complain(reader, config_place(group, "proxy_trusted"),
+                        "proxy_trusted does nothing without proxy_protocol = \"required\"");
+    if (required && service->kind == CONFIG_LISTEN)
+        config_complain(reader, config_place(group, "proxy_protocol"),
+                        "programs of type \"listen\" accept by themselves, and have to read PROXY "
+                        "headers by themselves");
+    if (required && takes_datagrams(service))
+        config_complain(reader, config_place(group, "proxy_protocol"),
+                        "PROXY headers are for connections, not for datagrams");
+}
+
 void config_check_service(struct config_reader *reader, const config_setting_t *group,
                           struct config_service *service)
 {
@@ -122,6 +151,7 @@ void config_check_service(struct config_reader *reader, const config_setting_t *
     check_order(reader, group, "restart_delay", &service->restart_delay, "restart_delay_max",
                 &service->restart_delay_max);
     check_kind(reader, group, service);
+    check_proxy(reader, group, service);
     if (service->workers > service->max_workers && !config_given(group, "max_workers"))
         service->max_workers = service->workers;
     check_limit(reader, group, "workers", &service->workers, service->max_workers);

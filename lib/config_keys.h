@@ -62,6 +62,11 @@
              "hold-off after a worker died before it was ready; doubles each time") \
     DURATION(restart_delay_max, 30000, 1, CONFIG_DAY_MS, "longest such hold-off") \
     COUNT(backlog, 4096, 1, 65535, "connections the kernel queues, listen(2)") \
+    CHOICE(proxy_protocol, CONFIG_PROXY_OFF, config_proxy_names, \
+           "\"required\": each connection begins with a PROXY header (HAProxy, versions 1 and 2) that " \
+           "tells the client") \
+    LIST(proxy_trusted, "who may send one: [ \"10.0.0.0/8\", \"::1\", \"unix\" ]; others are refused") \
+    DURATION(proxy_timeout, 3000, 10, CONFIG_DAY_MS, "the header must be there by then") \
     MODE(socket_mode, 0666, "permissions of Unix sockets in the file system") \
     BOOLEAN(access_log, true, "one log line per connection")
 
@@ -104,6 +109,9 @@
     SIZE(nproc, 1, INT64_C(1) << 30, "processes of its user, all of them counted") \
     SIZE(fsize, 0, INT64_C(1) << 60, "bytes of any file it writes")
 /* clang-format on */
+
+enum config_proxy { CONFIG_PROXY_OFF, CONFIG_PROXY_REQUIRED };
+extern const char *const config_proxy_names[];
 
 /* Values of stderr and stop_signal. */
 enum config_stderr { CONFIG_STDERR_LOG, CONFIG_STDERR_SOCKET, CONFIG_STDERR_NULL };

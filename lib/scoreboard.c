@@ -73,27 +73,37 @@ void scoreboard_read(const struct scoreboard_slot *slot, struct scoreboard_view 
     };
 }
 
-/* The peer is what stood between two equal, even readings of the sequence. A worker that keeps
- * changing it, which only a broken one does, shows none. */
-char *scoreboard_peer(const struct scoreboard_slot *slot, char text[static ADDRESS_TEXT_MAX])
+/* The address in WORDS as it stood between two equal, even readings of the sequence. A worker that
+ * keeps changing it, which only a broken one does, shows none. */
+static char *read_address(const struct scoreboard_worker *worker, const _Atomic uint64_t *words,
+                          char text[static ADDRESS_TEXT_MAX])
 {
-    const struct scoreboard_worker *worker = &slot->worker;
-    uint64_t words[4];
-    union socket_address peer = {0};
+    uint64_t copy[4];
+    union socket_address address = {0};
     text[0] = '\0';
     if (!scoreboard_is_busy(SCOREBOARD_LOAD(worker->phase)))
         return text;
     for (int tries = 0; tries < 8; tries++) {
         uint32_t before = atomic_load_explicit(&worker->sequence, memory_order_acquire);
         for (int i = 0; i < 4; i++)
-            words[i] = SCOREBOARD_LOAD(worker->peer[i]);
+            copy[i] = SCOREBOARD_LOAD(words[i]);
         atomic_thread_fence(memory_order_acquire);
         if (before % 2 == 0 && before == SCOREBOARD_LOAD(worker->sequence)) {
-            memcpy(&peer, words, sizeof words);
-            return address_peer(&peer, text);
+            memcpy(&address, copy, sizeof copy);
+            return address.any.sa_family == AF_UNSPEC ? text : address_peer(&address, text);
         }
     }
     return text;
+}
+
+char *scoreboard_peer(const struct scoreboard_slot *slot, char text[static ADDRESS_TEXT_MAX])
+{
+    return read_address(&slot->worker, slot->worker.peer, text);
+}
+
+char *scoreboard_proxy(const struct scoreboard_slot *slot, char text[static ADDRESS_TEXT_MAX])
+{
+    return read_address(&slot->worker, slot->worker.proxy, text);
 }
 
 /* Every character of TEXT that can be shown stays; the bytes of others become '?'. */

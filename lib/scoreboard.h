@@ -30,6 +30,9 @@ void scoreboard_read(const struct scoreboard_slot *slot, struct scoreboard_view 
 /* The peer of the connection in hand, "" where there is none. Returns TEXT. */
 char *scoreboard_peer(const struct scoreboard_slot *slot, char text[static ADDRESS_TEXT_MAX]);
 
+/* The proxy it came by, "" for none. */
+char *scoreboard_proxy(const struct scoreboard_slot *slot, char text[static ADDRESS_TEXT_MAX]);
+
 /* What the worker's program says of itself, "" where it said nothing: one line of well-formed
  * UTF-8, whatever is in the mapping; bytes that cannot be shown are '?'. Returns TEXT. */
 char *scoreboard_said(const struct scoreboard_slot *slot, char text[static SCOREBOARD_SAID_MAX]);

@@ -31,7 +31,8 @@ void connection_begin(struct preforkd_connection *c, int fd, const union socket_
                       bool timed)
 {
     c->peer = *peer;
-    c->peer_text[0] = '\0';
+    c->peer_text[0] = c->transport_text[0] = '\0';
+    c->proxied = false;
     c->bytes_in = c->bytes_out = 0;
     c->end = WORKER_END_SERVER;
     c->client_ended = false;
@@ -46,6 +47,18 @@ void connection_begin(struct preforkd_connection *c, int fd, const union socket_
     c->cut = 0;
     atomic_signal_fence(memory_order_release);
     c->fd = fd; /* last: from here on a cut finds its connection */
+}
+
+void connection_set_client(struct preforkd_connection *c, const union socket_address *peer,
+                           const union socket_address *local)
+{
+    c->transport = c->peer;
+    c->peer = *peer;
+    c->proxied = true;
+    c->peer_text[0] = '\0';
+    address_peer(local, c->local_text);
+    slot_set_client(c->slot, peer, &c->transport);
+    c->sequence = SCOREBOARD_LOAD(c->slot->sequence);
 }
 
 static int cut_result(const struct preforkd_connection *c)
@@ -271,4 +284,13 @@ const char *connection_local(struct preforkd_connection *c)
     if (c->local_text[0] == '\0' && getsockname(c->fd, &local.any, &length) == 0)
         address_peer(&local, c->local_text);
     return c->local_text;
+}
+
+const char *connection_transport(struct preforkd_connection *c)
+{
+    if (!c->proxied)
+        return connection_peer(c);
+    if (c->transport_text[0] == '\0')
+        address_peer(&c->transport, c->transport_text);
+    return c->transport_text;
 }

@@ -24,7 +24,10 @@ struct preforkd_connection {
     enum worker_end end;       /* as far as known */
     bool client_ended;         /* it has sent its end of file */
     union socket_address peer;
-    char peer_text[ADDRESS_TEXT_MAX]; /* made when first asked for */
+    union socket_address transport; /* who connected, where a proxy told the peer: the proxy */
+    bool proxied;
+    char transport_text[ADDRESS_TEXT_MAX]; /* as peer_text */
+    char peer_text[ADDRESS_TEXT_MAX];      /* made when first asked for */
     struct scoreboard_worker *slot;
     uint64_t bytes_in, bytes_out;      /* of this connection */
     int64_t accepted_us;               /* clock_now_us(); 0 unless somebody will print it */
@@ -40,6 +43,10 @@ struct preforkd_connection {
 /* A client was accepted on FD. TIMED: its duration will be wanted. */
 void connection_begin(struct preforkd_connection *c, int fd, const union socket_address *peer,
                       bool timed);
+
+/* A proxy has told that the client is PEER and connected to LOCAL. */
+void connection_set_client(struct preforkd_connection *c, const union socket_address *peer,
+                           const union socket_address *local);
 
 /* As the host's read_some, wait_some, write_all and sendfile, without buffers. */
 ptrdiff_t connection_read(struct preforkd_connection *c, void *bytes, size_t size);
@@ -61,5 +68,6 @@ void connection_cut(struct preforkd_connection *c, enum worker_end reason);
 
 const char *connection_peer(struct preforkd_connection *c);
 const char *connection_local(struct preforkd_connection *c);
+const char *connection_transport(struct preforkd_connection *c);
 
 #endif

@@ -15,14 +15,16 @@
 static void log_connection(const struct session_plan *plan, struct preforkd_connection *c)
 {
     struct log_line line;
-    bool ended_by_us =
-        c->end != WORKER_END_CLIENT && c->end != WORKER_END_SERVER && c->end != WORKER_END_GONE;
+    bool ended_by_us = c->end != WORKER_END_CLIENT && c->end != WORKER_END_SERVER &&
+                       c->end != WORKER_END_GONE && c->end != WORKER_END_REFUSED;
     if (!plan->access_log && !ended_by_us)
         return;
     int64_t us = c->accepted_us ? clock_now_us() - c->accepted_us
                                 : (clock_coarse_ms() - c->slot->started_ms) * 1000;
     log_begin(&line, LOG_LEVEL_INFO, "connection");
     log_text(&line, "peer", connection_peer(c));
+    if (c->proxied)
+        log_text(&line, "proxy", connection_transport(c));
     log_int(&line, "bytes_in", (int64_t)c->bytes_in);
     log_int(&line, "bytes_out", (int64_t)c->bytes_out);
     log_seconds(&line, "duration_s", us);
@@ -30,19 +32,31 @@ static void log_connection(const struct session_plan *plan, struct preforkd_conn
     log_end(&line);
 }
 
-static bool is_refused(const struct session_plan *plan, struct preforkd_connection *c)
+/* Where a proxy has to tell the client: has it? */
+static bool passes_gate(const struct session_plan *plan, struct preforkd_connection *c)
 {
-    if (!plan->handler->verify || plan->handler->verify(&host_functions, c, plan->state) == 0)
+    struct proxy_header header;
+    if (!proxy_gate_pass(plan->gate, c->fd, &c->peer, &c->cut, plan->access_log, &header))
         return false;
+    if (proxy_header_names_client(&header))
+        connection_set_client(c, &header.source, &header.destination);
+    return true;
+}
+
+static void refuse(struct preforkd_connection *c)
+{
     c->end = WORKER_END_REFUSED;
     SCOREBOARD_STORE(c->slot->refused, SCOREBOARD_LOAD(c->slot->refused) + 1);
-    return true;
 }
 
 static enum preforkd_close converse(const struct session_plan *plan, struct preforkd_connection *c)
 {
     const struct preforkd_handler *handler = plan->handler;
     enum preforkd_close how = PREFORKD_CLOSE;
+    if (handler->verify && handler->verify(&host_functions, c, plan->state) != 0) {
+        refuse(c);
+        return PREFORKD_CLOSE;
+    }
     if (!handler->setup || handler->setup(&host_functions, c, plan->state) == 0)
         how = handler->handle(&host_functions, c, plan->state);
     if (handler->finish)
@@ -57,10 +71,14 @@ bool session_serve(const struct session_plan *plan, struct preforkd_connection *
     enum preforkd_close how = PREFORKD_CLOSE;
     connection_begin(c, fd, peer, plan->access_log);
     c->listener = plan->listeners[listener];
-    if (!is_refused(plan, c))
+    bool passed = !plan->gate->required || passes_gate(plan, c);
+    if (passed)
         how = converse(plan, c);
+    else
+        refuse(c); /* and has been logged */
     connection_finish(c, (enum preforkd_close)(how & CLOSE_MASK));
     host_forget_status();
-    log_connection(plan, c);
+    if (passed)
+        log_connection(plan, c);
     return (how & PREFORKD_RETIRE) != 0;
 }

@@ -6,11 +6,13 @@
 #define SERVER_SESSION_H
 
 #include "server/connection.h"
+#include "server/proxy_gate.h"
 
 struct session_plan {
     const struct preforkd_handler *handler;
     void *state;
     bool access_log;
+    const struct proxy_gate *gate;
     char (*listeners)[ADDRESS_TEXT_MAX]; /* where each listens */
 };
 

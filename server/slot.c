@@ -16,23 +16,35 @@ void slot_set_phase(struct scoreboard_worker *slot, enum scoreboard_phase phase)
 }
 
 /* Odd sequence, words, even sequence: a reader that saw the same even number before and after has
- * the words of one connection. */
-static void write_peer(struct scoreboard_worker *slot, const union socket_address *peer)
+ * the words of one connection. PROXY is written only where it changes: hardly ever. */
+static void write_peer(struct scoreboard_worker *slot, const union socket_address *peer,
+                       const union socket_address *proxy)
 {
-    uint64_t words[4];
+    uint64_t words[4], proxy_words[4] = {0};
     uint32_t sequence = SCOREBOARD_LOAD(slot->sequence);
     memcpy(words, peer, sizeof words);
+    if (proxy)
+        memcpy(proxy_words, proxy, sizeof proxy_words);
+    bool rewrite = proxy || SCOREBOARD_LOAD(slot->proxy[0]) != 0;
     SCOREBOARD_STORE(slot->sequence, sequence + 1);
     atomic_thread_fence(memory_order_release);
     for (int i = 0; i < 4; i++)
         SCOREBOARD_STORE(slot->peer[i], words[i]);
+    for (int i = 0; i < 4 && rewrite; i++)
+        SCOREBOARD_STORE(slot->proxy[i], proxy_words[i]);
     atomic_store_explicit(&slot->sequence, sequence + 2, memory_order_release);
+}
+
+void slot_set_client(struct scoreboard_worker *slot, const union socket_address *peer,
+                     const union socket_address *proxy)
+{
+    write_peer(slot, peer, proxy);
 }
 
 void slot_begin(struct scoreboard_worker *slot, const union socket_address *peer)
 {
     int64_t now = clock_coarse_ms();
-    write_peer(slot, peer);
+    write_peer(slot, peer, NULL);
     SCOREBOARD_STORE(slot->started_ms, now);
     SCOREBOARD_STORE(slot->moved_ms, now);
     SCOREBOARD_STORE(slot->connections, SCOREBOARD_LOAD(slot->connections) + 1);

@@ -13,6 +13,10 @@
 
 void slot_set_phase(struct scoreboard_worker *slot, enum scoreboard_phase phase);
 
+/* The client is another one than who connected: PEER came by PROXY. */
+void slot_set_client(struct scoreboard_worker *slot, const union socket_address *peer,
+                     const union socket_address *proxy);
+
 /* A connection was accepted / is over. */
 void slot_begin(struct scoreboard_worker *slot, const union socket_address *peer);
 void slot_end(struct scoreboard_worker *slot);

@@ -46,7 +46,8 @@ static struct {
     const struct worker_plan *plan;
     char listeners[CHANNEL_LISTENERS_MAX][ADDRESS_TEXT_MAX]; /* for handlers */
     bool datagram[CHANNEL_LISTENERS_MAX]; /* which listeners have no connections */
-    bool retired;                         /* the handler wants this worker to leave */
+    struct proxy_gate gate;
+    bool retired; /* the handler wants this worker to leave */
     volatile sig_atomic_t stopping;
     struct preforkd_connection connection;
 } self = {.connection = {.fd = -1}};
@@ -75,6 +76,7 @@ static void describe_listeners(const struct worker_plan *plan)
 int worker_prepare(const struct worker_plan *plan, struct error *error)
 {
     describe_listeners(plan);
+    proxy_gate_init(&self.gate, plan->service);
     if (config_is_program(plan->service))
         return prepare_program(plan, error);
     self.handler = handler_init(plan->service, plan->scoreboard, &self.state, error);
@@ -242,6 +244,19 @@ static int next_client(struct acceptor *acceptor, union socket_address *peer)
     return fd;
 }
 
+/* Returns only where a proxy did not say whom to serve. */
+static void serve_program(int fd, const union socket_address *peer)
+{
+    struct scoreboard_worker *slot = self.connection.slot;
+    struct proxy_header header;
+    if (proxy_gate_pass(&self.gate, fd, peer, NULL, self.plan->service->access_log, &header)) {
+        program_become(fd, proxy_header_names_client(&header) ? &header.source : peer, slot);
+        _exit(WORKER_EXIT_EXEC);
+    }
+    SCOREBOARD_STORE(slot->refused, SCOREBOARD_LOAD(slot->refused) + 1);
+    close(fd);
+}
+
 /* False where this worker is to leave after it. */
 static bool serve(const struct session_plan *session, int fd, const union socket_address *peer,
                   int listener)
@@ -249,8 +264,8 @@ static bool serve(const struct session_plan *session, int fd, const union socket
     struct preforkd_connection *c = &self.connection;
     uint64_t limit = (uint64_t)self.plan->service->max_connections_per_worker;
     if (self.plan->service->kind == CONFIG_EXEC) {
-        program_become(fd, peer, c->slot);
-        _exit(WORKER_EXIT_EXEC);
+        serve_program(fd, peer);
+        return true;
     }
     self.retired = session_serve(session, c, fd, peer, listener);
     return !self.retired && (limit == 0 || c->slot->connections < limit);
@@ -324,6 +339,7 @@ static void accept_and_serve(void)
     struct session_plan session = {.handler = self.handler,
                                    .state = self.state,
                                    .access_log = service->access_log,
+                                   .gate = &self.gate,
                                    .listeners = self.listeners};
     struct datagram_plan datagrams = {.handler = self.handler,
                                       .state = self.state,

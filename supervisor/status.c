@@ -133,17 +133,18 @@ static json_t *report_worker(const struct pool_process *pool, uint32_t slot)
 {
     struct scoreboard_view view;
     const struct scoreboard_slot *shown_slot = &pool->board->slots[slot];
-    char peer[ADDRESS_TEXT_MAX], said[SCOREBOARD_SAID_MAX];
+    char peer[ADDRESS_TEXT_MAX], proxy[ADDRESS_TEXT_MAX], said[SCOREBOARD_SAID_MAX];
     int64_t now = clock_coarse_ms();
     scoreboard_read(shown_slot, &view);
     if (view.state == SCOREBOARD_FREE)
         return NULL;
     bool busy = scoreboard_is_busy(view.phase) && now >= view.started_ms;
     return json_pack(
-        "{s:s, s:I, s:I, s:I, s:s, s:I, s:s, s:I, s:I, s:I, s:s}", "service", pool->name, "slot",
-        (json_int_t)slot, "pid", (json_int_t)view.pid, "generation", (json_int_t)pool->generation,
-        "state", worker_state(&view), "connections", shown(view.connections), "peer",
-        scoreboard_peer(shown_slot, peer), "busy_ms",
+        "{s:s, s:I, s:I, s:I, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:s}", "service", pool->name,
+        "slot", (json_int_t)slot, "pid", (json_int_t)view.pid, "generation",
+        (json_int_t)pool->generation, "state", worker_state(&view), "connections",
+        shown(view.connections), "peer", scoreboard_peer(shown_slot, peer), "proxy",
+        scoreboard_proxy(shown_slot, proxy), "busy_ms",
         (json_int_t)(busy ? now - view.started_ms : 0), "bytes_in", shown(view.bytes_in),
         "bytes_out", shown(view.bytes_out), "status", scoreboard_said(shown_slot, said));
 }
