@@ -25,7 +25,7 @@ static size_t take(struct preforkd_connection *c, void *bytes, size_t size)
     return count;
 }
 
-/* At least one byte more into the buffer. Its room; 0: it is full; or as connection_read(). */
+/* At least one byte more into the buffer. As connection_read(); PREFORKD_TOO_LONG: it is full. */
 static ptrdiff_t fill(struct preforkd_connection *c)
 {
     memmove(c->in, c->in + c->in_at, c->in_end - c->in_at);
@@ -94,6 +94,8 @@ ptrdiff_t stream_read_line(struct preforkd_connection *c, char *text, size_t siz
         const char *end = memchr(c->in + c->in_at + seen, '\n', there - seen);
         if (end)
             return take_line(c, text, size, (size_t)(end - c->in) - c->in_at + 1);
+        if (there > size) /* and one of these may belong to its end */
+            return PREFORKD_TOO_LONG;
         seen = there;
         ptrdiff_t got = fill(c);
         if (got == PREFORKD_END && there > 0)
