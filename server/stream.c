@@ -55,6 +55,16 @@ ptrdiff_t stream_peek(struct preforkd_connection *c, void *bytes, size_t size)
     return (ptrdiff_t)there;
 }
 
+/* A handler that tries again must not find the middle of a record. */
+static void give_back(struct preforkd_connection *c, const void *bytes, size_t size)
+{
+    if (size > sizeof c->in)
+        return;
+    memcpy(c->in, bytes, size); /* it is empty: all of it was taken */
+    c->in_at = 0;
+    c->in_end = size;
+}
+
 ptrdiff_t stream_read_exact(struct preforkd_connection *c, void *bytes, size_t size)
 {
     size_t have = take(c, bytes, size);
@@ -62,6 +72,8 @@ ptrdiff_t stream_read_exact(struct preforkd_connection *c, void *bytes, size_t s
         ptrdiff_t got = read_more(c, (char *)bytes + have, size - have);
         if (got == PREFORKD_END && have > 0)
             return PREFORKD_GONE;
+        if (got == PREFORKD_TIMEOUT)
+            give_back(c, bytes, have);
         if (got <= 0)
             return got;
         have += (size_t)got;
