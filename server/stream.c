@@ -139,13 +139,13 @@ int stream_write_all(struct preforkd_connection *c, const void *bytes, size_t si
 int stream_printf(struct preforkd_connection *c, const char *format, ...)
 {
     va_list args;
-    int status = sizeof c->out - c->out_length < PRINTF_MAX ? stream_flush(c) : PREFORKD_OK;
+    int status = sizeof c->out - c->out_length <= PRINTF_MAX ? stream_flush(c) : PREFORKD_OK;
     if (status < 0)
         return status;
     va_start(args, format);
-    int length = vsnprintf(c->out + c->out_length, PRINTF_MAX, format, args);
+    int length = vsnprintf(c->out + c->out_length, PRINTF_MAX + 1, format, args);
     va_end(args);
-    if (length < 0 || length >= PRINTF_MAX)
+    if (length < 0 || length > PRINTF_MAX)
         return PREFORKD_TOO_LONG;
     c->out_length += (size_t)length;
     return PREFORKD_OK;
