@@ -4,6 +4,9 @@
  */
 #include "server/stream.h"
 
+#include "lib/clock.h"
+
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -154,5 +157,12 @@ int stream_printf(struct preforkd_connection *c, const char *format, ...)
 int stream_sendfile(struct preforkd_connection *c, int fd, int64_t offset, size_t size)
 {
     int status = stream_flush(c);
-    return status < 0 ? status : connection_send_file(c, fd, offset, size);
+    if (status < 0 || c->deadline_ms == CLOCK_NEVER)
+        return status < 0 ? status : connection_send_file(c, fd, offset, size);
+    /* sendfile(2) has no flag for it, and would wait for the client beyond the deadline. */
+    int flags = fcntl(c->fd, F_GETFL);
+    fcntl(c->fd, F_SETFL, flags | O_NONBLOCK);
+    status = connection_send_file(c, fd, offset, size);
+    fcntl(c->fd, F_SETFL, flags);
+    return status;
 }
