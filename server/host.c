@@ -62,15 +62,20 @@ static void host_count(unsigned counter, uint64_t amount)
                          SCOREBOARD_LOAD(self.slot->counters[counter]) + amount);
 }
 
+/* Any number that a handler computed: what is over is over, what overflows never comes. */
 static void host_deadline_set(struct preforkd_connection *c, int64_t ms)
 {
-    c->deadline_ms = ms > 0 ? clock_now_ms() + ms : CLOCK_NEVER;
+    c->deadline_ms = ms < 0 ? 0 : clock_deadline(clock_now_ms(), ms);
 }
 
 static void host_deadline_extend(struct preforkd_connection *c, int64_t ms)
 {
-    if (c->deadline_ms != CLOCK_NEVER)
-        c->deadline_ms += ms;
+    if (c->deadline_ms == CLOCK_NEVER || ms == 0)
+        return;
+    if (ms > 0)
+        c->deadline_ms = clock_deadline(c->deadline_ms, ms);
+    else
+        c->deadline_ms = ms < -c->deadline_ms ? 0 : c->deadline_ms + ms;
 }
 
 static const char *host_listener(struct preforkd_connection *c)
