@@ -175,7 +175,7 @@ static bool overlap(const struct config_listen *a, const struct config_listen *b
 {
     for (int i = 0; i < a->count; i++)
         for (int k = 0; k < b->count; k++)
-            if (address_equal(&a->found[i], &b->found[k]))
+            if (address_collide(&a->found[i], &b->found[k]))
                 return true;
     return false;
 }

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-void fds_sanitize(void)
+void fds_sanitize(int spared)
 {
     int fd;
     do
@@ -22,7 +22,7 @@ void fds_sanitize(void)
     while (fd >= 0 && fd <= STDERR_FILENO);
     if (fd >= 0)
         close(fd);
-    sys_close_range(STDERR_FILENO + 1, ~0U, 0);
+    sys_close_range((unsigned)(STDERR_FILENO + 1 + spared), ~0U, 0);
 }
 
 static rlim_t original_limit = RLIM_INFINITY; /* soft; RLIM_INFINITY: it was never raised */

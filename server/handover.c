@@ -116,8 +116,10 @@ int handover_address(int fd, struct address *address)
 {
     int v6_only = 1;
     socklen_t size = sizeof v6_only;
+    socklen_t type_size = sizeof address->type;
     *address = (struct address){.length = sizeof address->socket};
-    if (getsockname(fd, &address->socket.any, &address->length) < 0)
+    if (getsockname(fd, &address->socket.any, &address->length) < 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_TYPE, &address->type, &type_size) < 0)
         return -1;
     if (address->socket.any.sa_family == AF_INET6 &&
         IN6_IS_ADDR_UNSPECIFIED(&address->socket.in6.sin6_addr) &&

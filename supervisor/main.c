@@ -8,6 +8,7 @@
 #include "lib/signals.h"
 #include "supervisor/check.h"
 #include "supervisor/daemonise.h"
+#include "supervisor/inherited.h"
 #include "supervisor/options.h"
 #include "supervisor/supervisor.h"
 
@@ -21,7 +22,7 @@
  * ones, ignored or blocked signals, an odd umask. */
 static void sanitise(void)
 {
-    fds_sanitize();
+    fds_sanitize(inherited_adopt());
     signals_reset(1);
     signals_unblock_all();
     umask(022);

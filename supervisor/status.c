@@ -54,7 +54,10 @@ static void report_listeners(const struct supervisor *s, const struct service *s
                 continue;
             listener_queue(l, &length, &most);
             total += length;
-            limit += most > 0 ? most : (unsigned)service->config->backlog;
+            /* What datagrams queue is bytes, and whoever made an inherited socket has set its
+             * limit. */
+            if (most > 0 || (l->type != SOCK_DGRAM && !address_is_inherited(&l->address)))
+                limit += most > 0 ? most : (unsigned)service->config->backlog;
             json_array_append_new(listen, json_string(listener_print(l, text)));
         }
     json_object_set_new(queue, "length", json_integer(total));
