@@ -112,8 +112,13 @@ fuzz:  ## made-up inputs for FUZZ_SECONDS (60) to each target of tests/fuzz
 $(BUILD)/tests/shim/%.so: tests/shim/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=c17 -D_GNU_SOURCE $(CFLAGS) $(WARNINGS) -shared -fPIC -o $@ $< -ldl
+# Examples and those of the tests, as README of etc/plugins/ says: nothing is linked.
+$(BUILD)/%.so: %.c include/preforkd/handler.h Makefile
+	@mkdir -p $(@D)
+	$(call say,CC   $<)$(CC) -std=c99 -D_GNU_SOURCE $(CFLAGS) $(WARNINGS) -Iinclude -shared -fPIC -o $@ $<
+PLUGINS := $(patsubst %.c,$(BUILD)/%.so,$(wildcard etc/plugins/*/*.c tests/plugins/*.c))
 SHIMS := $(patsubst tests/shim/%.c,$(BUILD)/tests/shim/%.so,$(wildcard tests/shim/*.c))
-scenario: all $(SHIMS)  ## only the scenario tests (T='name…' picks some)
+scenario: all $(SHIMS) $(PLUGINS)  ## only the scenario tests (T='name…' picks some)
 	@BUILD=$(BUILD) python3 tests/scenario/run.py $(T)
 
 # Programs of those tests: as ordinary programs are compiled, not as ours are.
@@ -158,6 +163,10 @@ install: all man  ## install below DESTDIR and PREFIX
 	install -m 755 $(BUILD)/preforkd-pool $(PRELOAD) $(DESTDIR)$(LIBEXECDIR)/
 	install -d $(DESTDIR)$(SYSCONFDIR)/preforkd $(DESTDIR)$(PREFIX)/include/preforkd
 	install -m 644 include/preforkd/*.h $(DESTDIR)$(PREFIX)/include/preforkd/
+	install -d $(DESTDIR)$(PREFIX)/share/pkgconfig
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' include/preforkd/preforkd.pc.in \
+	    > $(DESTDIR)$(PREFIX)/share/pkgconfig/preforkd.pc
+	chmod 644 $(DESTDIR)$(PREFIX)/share/pkgconfig/preforkd.pc
 	install -d $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8
 	install -m 644 $(BUILD)/man/*.1 $(DESTDIR)$(MANDIR)/man1/
 	install -m 644 $(BUILD)/man/*.5 $(DESTDIR)$(MANDIR)/man5/
