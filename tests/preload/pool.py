@@ -8,6 +8,7 @@ import errno
 import fcntl
 import mmap
 import os
+import re
 import select
 import shutil
 import signal
@@ -20,10 +21,18 @@ BUILD = os.path.abspath(os.environ.get("BUILD", "build"))
 LIBRARY = os.path.join(BUILD, "preforkd-preload.so")
 PATIENCE_S = 10
 
-# include/scoreboard.h
+# include/scoreboard.h, which asserts its sizes in lines
 LINE = 64
-HEADER, SLOT = LINE, 4 * LINE
-WORKER = 2 * LINE
+
+
+def lines(what):
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../include/scoreboard.h")
+    with open(path, encoding="ascii") as file:
+        return LINE * int(re.search(rf"sizeof\(struct {what}\) == (\d+) \*", file.read())[1])
+
+
+HEADER, SLOT = lines("scoreboard_header"), lines("scoreboard_slot")
+WORKER = LINE  # behind the keeper
 STARTING, READY, DRAINING = 1, 2, 3
 UNBORN, IDLE, BUSY, LEAVING, PROGRAM = range(5)
 # include/worker.h
