@@ -221,8 +221,8 @@ static void wrong_handlers(void **state)
     expect_errors(WITH("handler = \"eco\";"),
                   "2: unknown handler \"eco\" (did you mean \"echo\"?)");
     expect_errors(WITH("handler = \"ftpd\";"),
-                  "2: unknown handler \"ftpd\"; known: echo, greet, upper, hello, exec, listen, "
-                  "plugin");
+                  "2: unknown handler \"ftpd\"; known: echo, greet, upper, hello, discard, "
+                  "daytime, time, chargen, exec, listen, plugin");
     expect_errors(WITH("handler = \"plugin\";"),
                   "2: which plugin? write { type = \"plugin\"; path = \"/…/NAME.so\"; }");
     expect_errors(WITH("handler = \"\";"), "2: handler is empty");
