@@ -8,36 +8,34 @@
  */
 #include "server/handler.h"
 
-#include "server/datagram.h"
+#include "server/datagram_message.h"
 
 #define PRINTABLE  95
 #define LINE       72
 #define LINE_BYTES (LINE + 2)
 
-static char pattern[PRINTABLE * LINE_BYTES]; /* one whole turn */
+#define PATTERN_BYTES (PRINTABLE * LINE_BYTES)
 
-static int worker_init(const struct preforkd_host *host, void **state, char *reason,
-                       size_t reason_size)
+/* One whole turn of lines; made when first asked for. */
+static const char *pattern(void)
 {
-    (void)host;
-    (void)state;
-    (void)reason;
-    (void)reason_size;
-    for (int line = 0; line < PRINTABLE; line++) {
-        char *at = pattern + line * LINE_BYTES;
+    static char characters[PATTERN_BYTES];
+    for (int line = 0; line < PRINTABLE && characters[0] == '\0'; line++) {
+        char *at = characters + (PRINTABLE - 1 - line) * LINE_BYTES; /* the first one last */
         for (int i = 0; i < LINE; i++)
-            at[i] = (char)(' ' + (line + i) % PRINTABLE);
+            at[i] = (char)(' ' + (PRINTABLE - 1 - line + i) % PRINTABLE);
         at[LINE] = '\r';
         at[LINE + 1] = '\n';
     }
-    return 0;
+    return characters;
 }
 
 static enum preforkd_close handle(const struct preforkd_host *host,
                                   struct preforkd_connection *connection, void *state)
 {
     (void)state;
-    while (!host->stopping() && host->write_all(connection, pattern, sizeof pattern) == PREFORKD_OK)
+    while (!host->stopping() &&
+           host->write_all(connection, pattern(), PATTERN_BYTES) == PREFORKD_OK)
         ;
     return PREFORKD_CLOSE;
 }
@@ -48,12 +46,11 @@ static void datagram(const struct preforkd_host *host, struct preforkd_datagram 
     host->datagram_bytes(d, &size);
     (void)state;
     if (datagram_is_from_client(d))
-        host->datagram_reply(d, pattern, size < sizeof pattern ? size : sizeof pattern);
+        host->datagram_reply(d, pattern(), size < PATTERN_BYTES ? size : PATTERN_BYTES);
 }
 
 const struct preforkd_handler handler_chargen = {
     PREFORKD_HANDLER("chargen"),
-    .worker_init = worker_init,
     .handle = handle,
     .datagram = datagram,
 };

@@ -4,32 +4,18 @@
  */
 #include "server/datagram.h"
 
-#include "lib/clock.h"
 #include "lib/log.h"
+#include "server/datagram_message.h"
 #include "server/host.h"
 #include "server/slot.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <stdalign.h>
 #include <string.h>
 
-/* Room for where a datagram was sent to, IPv4 or IPv6. */
-union control {
-    struct cmsghdr header; /* for its alignment */
-    char room[CMSG_SPACE(sizeof(struct in6_pktinfo))];
-};
-
-struct preforkd_datagram {
-    union socket_address peer;
-    socklen_t peer_length;
-    char peer_text[ADDRESS_TEXT_MAX]; /* made when first asked for */
-    size_t size;
-    bool cut;
-    union control asked; /* the address it was sent to, */
-    size_t asked_length; /* 0: not known, or of no interest */
-    const void *reply;   /* NULL: there is none */
-    size_t reply_size;
-    char bytes[DATAGRAM_MAX];
-};
+/* How long an answer waits for the network's side of our own machine. */
+#define SEND_WAIT_MS 100
 
 /* Only pages that are used cost memory. */
 static struct preforkd_datagram batch[DATAGRAM_BATCH_MAX];
@@ -45,8 +31,8 @@ static int receive(int fd, int count, int flags)
                                               .msg_namelen = sizeof d->peer,
                                               .msg_iov = &parts[i],
                                               .msg_iovlen = 1,
-                                              .msg_control = d->asked.room,
-                                              .msg_controllen = sizeof d->asked.room};
+                                              .msg_control = d->asked,
+                                              .msg_controllen = sizeof d->asked};
     }
     int got =
         recvmmsg(fd, messages, (unsigned)count, flags | MSG_WAITFORONE | MSG_CMSG_CLOEXEC, NULL);
@@ -65,55 +51,81 @@ static int receive(int fd, int count, int flags)
 }
 
 /* What came with it goes back with the answer, but for the interface: the way out is the routing
- * table's affair. */
+ * table's affair. Nor can an address that is many machines' be where an answer comes from: ours is
+ * what the kernel put beside it (IPv4), or puts there (IPv6). */
 static size_t turn_around(struct preforkd_datagram *d)
 {
-    struct cmsghdr *header = d->asked_length < sizeof *header ? NULL : &d->asked.header;
-    if (header && header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO) {
+    unsigned char *in = datagram_asked(d, IPPROTO_IP, IP_PKTINFO);
+    unsigned char *in6 = datagram_asked(d, IPPROTO_IPV6, IPV6_PKTINFO);
+    if (in) {
         struct in_pktinfo info;
-        memcpy(&info, CMSG_DATA(header), sizeof info);
+        memcpy(&info, in, sizeof info);
         info.ipi_ifindex = 0;
-        info.ipi_spec_dst = info.ipi_addr;
-        memcpy(CMSG_DATA(header), &info, sizeof info);
+        memcpy(in, &info, sizeof info);
         return d->asked_length;
     }
-    if (header && header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_PKTINFO) {
+    if (in6) {
         struct in6_pktinfo info;
-        memcpy(&info, CMSG_DATA(header), sizeof info);
+        memcpy(&info, in6, sizeof info);
+        if (IN6_IS_ADDR_MULTICAST(&info.ipi6_addr))
+            return 0;
         if (!IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr))
             info.ipi6_ifindex = 0;
-        memcpy(CMSG_DATA(header), &info, sizeof info);
+        memcpy(in6, &info, sizeof info);
         return d->asked_length;
     }
     return 0;
 }
 
-/* A client that has gone, or cannot be reached, is its own affair. */
+static struct msghdr envelope(struct preforkd_datagram *d, struct iovec *part)
+{
+    *part = (struct iovec){(void *)(uintptr_t)d->reply, d->reply_size};
+    struct msghdr header = {.msg_name = &d->peer,
+                            .msg_namelen = d->peer_length,
+                            .msg_iov = part,
+                            .msg_iovlen = 1,
+                            .msg_controllen = turn_around(d)};
+    if (header.msg_controllen > 0)
+        header.msg_control = d->asked;
+    return header;
+}
+
+/* Is it worth another try? A network card is waited for; a client whose queue is full (of a Unix
+ * socket) is its own affair, as is one that has gone or cannot be reached. */
+static bool may_send_again(int fd, const struct mmsghdr *message, int error)
+{
+    const union socket_address *peer = message->msg_hdr.msg_name;
+    struct pollfd p = {.fd = fd, .events = POLLOUT};
+    if (error == EINTR)
+        return true;
+    return error == EAGAIN && peer->any.sa_family != AF_UNIX && poll(&p, 1, SEND_WAIT_MS) != 0;
+}
+
+static void send_all(struct scoreboard_worker *slot, int fd, struct mmsghdr *messages, int count)
+{
+    for (int sent = 0; sent < count;) {
+        int status =
+            sendmmsg(fd, messages + sent, (unsigned)(count - sent), MSG_NOSIGNAL | MSG_DONTWAIT);
+        for (int i = 0; i < status; i++)
+            slot_moved_out(slot, messages[sent + i].msg_len);
+        if (status > 0)
+            sent += status;
+        else if (!may_send_again(fd, &messages[sent], errno))
+            sent++;
+    }
+}
+
 static void send_replies(const struct datagram_plan *plan, int fd, int count)
 {
     struct mmsghdr messages[DATAGRAM_BATCH_MAX];
     struct iovec parts[DATAGRAM_BATCH_MAX];
     int replies = 0;
-    for (int i = 0; i < count; i++) {
-        struct preforkd_datagram *d = &batch[i];
-        if (!d->reply || d->peer_length == 0)
-            continue;
-        parts[replies] = (struct iovec){(void *)(uintptr_t)d->reply, d->reply_size};
-        messages[replies].msg_hdr = (struct msghdr){.msg_name = &d->peer,
-                                                    .msg_namelen = d->peer_length,
-                                                    .msg_iov = &parts[replies],
-                                                    .msg_iovlen = 1,
-                                                    .msg_controllen = turn_around(d)};
-        if (messages[replies].msg_hdr.msg_controllen > 0)
-            messages[replies].msg_hdr.msg_control = d->asked.room;
-        slot_moved_out(plan->slot, d->reply_size);
-        replies++;
-    }
-    for (int sent = 0; sent < replies;) {
-        int status =
-            sendmmsg(fd, messages + sent, (unsigned)(replies - sent), MSG_NOSIGNAL | MSG_DONTWAIT);
-        sent += status > 0 ? status : errno == EINTR ? 0 : 1;
-    }
+    for (int i = 0; i < count; i++)
+        if (batch[i].reply) {
+            messages[replies].msg_hdr = envelope(&batch[i], &parts[replies]);
+            replies++;
+        }
+    send_all(plan->slot, fd, messages, replies);
 }
 
 static void log_datagram(struct preforkd_datagram *d)
@@ -126,9 +138,25 @@ static void log_datagram(struct preforkd_datagram *d)
     log_end(&line);
 }
 
-int datagram_serve(const struct datagram_plan *plan, int fd, int flags)
+/* For ever readable, and nothing comes: nothing from nobody where one waits for it, which is also
+ * what a Unix client without a name may send. */
+static bool is_shut_down(int fd, int count)
+{
+    struct pollfd p = {.fd = fd, .events = POLLRDHUP};
+    bool suspect = count < 0 ? errno == EAGAIN : batch[0].size == 0 && batch[0].peer_length == 0;
+    int error = errno;
+    bool is = suspect && poll(&p, 1, 0) > 0 && (p.revents & POLLRDHUP) != 0;
+    errno = error;
+    return is;
+}
+
+int datagram_serve(const struct datagram_plan *plan, int fd, int reply_fd, int flags)
 {
     int count = receive(fd, plan->batch, flags);
+    if (is_shut_down(fd, count)) {
+        errno = EINVAL; /* as accept4(2) does */
+        return -1;
+    }
     for (int i = 0; i < count; i++) {
         struct preforkd_datagram *d = &batch[i];
         slot_begin(plan->slot, &d->peer);
@@ -138,54 +166,9 @@ int datagram_serve(const struct datagram_plan *plan, int fd, int flags)
             log_datagram(d);
     }
     if (count > 0) {
-        send_replies(plan, fd, count);
+        send_replies(plan, reply_fd, count);
         slot_end(plan->slot);
         host_forget_status();
     }
     return count < 0 ? -1 : 0;
-}
-
-const void *datagram_bytes(const struct preforkd_datagram *d, size_t *size)
-{
-    *size = d->size;
-    return d->bytes;
-}
-
-const char *datagram_peer(struct preforkd_datagram *d)
-{
-    if (d->peer_text[0] == '\0')
-        address_peer(&d->peer, d->peer_text);
-    return d->peer_text;
-}
-
-int datagram_is_cut(const struct preforkd_datagram *d)
-{
-    return d->cut;
-}
-
-void datagram_reply(struct preforkd_datagram *d, const void *bytes, size_t size)
-{
-    d->reply = bytes;
-    d->reply_size = size;
-}
-
-/* Of services that answer datagrams and are not privileged anyway: Memcached, SSDP, mDNS, CLDAP's
- * like, Quake, Steam, BitTorrent and whatever else has been used to reflect. */
-static bool reflects(unsigned port)
-{
-    static const unsigned known[] = {1194, 1434,  1900,  3283,  3478,  3702,  5353, 5683,
-                                     6881, 10001, 11211, 27015, 27960, 33848, 37810};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (known[i] == port)
-            return true;
-    return false;
-}
-
-bool datagram_is_from_client(const struct preforkd_datagram *d)
-{
-    if (d->peer.any.sa_family == AF_UNIX)
-        return true;
-    unsigned port =
-        ntohs(d->peer.any.sa_family == AF_INET6 ? d->peer.in6.sin6_port : d->peer.in.sin_port);
-    return port >= IPPORT_RESERVED && !reflects(port);
 }

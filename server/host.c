@@ -7,7 +7,7 @@
 #include "lib/clock.h"
 
 #include "server/connection.h"
-#include "server/datagram.h"
+#include "server/datagram_message.h"
 #include "server/option.h"
 #include "server/stream.h"
 
@@ -113,7 +113,7 @@ const struct preforkd_host host_functions = {
     .read_line = stream_read_line,
     .wait_some = stream_wait_some,
     .write_all = stream_write_all,
-    .printf = stream_printf,
+    .print = stream_print,
     .flush = stream_flush,
     .sendfile = stream_sendfile,
     .deadline_set = host_deadline_set,

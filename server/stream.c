@@ -139,7 +139,7 @@ int stream_write_all(struct preforkd_connection *c, const void *bytes, size_t si
     return status < 0 ? status : connection_write(c, bytes, size);
 }
 
-int stream_printf(struct preforkd_connection *c, const char *format, ...)
+int stream_print(struct preforkd_connection *c, const char *format, ...)
 {
     va_list args;
     int status = sizeof c->out - c->out_length <= PRINTF_MAX ? stream_flush(c) : PREFORKD_OK;

@@ -15,7 +15,7 @@ ptrdiff_t stream_read_exact(struct preforkd_connection *c, void *bytes, size_t s
 ptrdiff_t stream_read_line(struct preforkd_connection *c, char *text, size_t size);
 int stream_wait_some(struct preforkd_connection *c, int ms);
 int stream_write_all(struct preforkd_connection *c, const void *bytes, size_t size);
-int stream_printf(struct preforkd_connection *c, const char *format, ...)
+int stream_print(struct preforkd_connection *c, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 int stream_flush(struct preforkd_connection *c);
 int stream_sendfile(struct preforkd_connection *c, int fd, int64_t offset, size_t size);

@@ -120,12 +120,12 @@ struct preforkd_host {
      * is over, or a result below 0. */
     int (*wait_some)(struct preforkd_connection *connection, int ms);
 
-    /* Send all of it, and before it what printf() has kept. PREFORKD_OK or a result below 0. */
+    /* Send all of it, and before it what print() has kept. PREFORKD_OK or a result below 0. */
     int (*write_all)(struct preforkd_connection *connection, const void *bytes, size_t size);
 
     /* Formatted output (printf(3)), kept until flush(), a read that has to wait, write_all(), 16
      * KiB, or the end of handle(). At most 4 KiB at a time, PREFORKD_TOO_LONG beyond. */
-    int (*printf)(struct preforkd_connection *connection, const char *format, ...)
+    int (*print)(struct preforkd_connection *connection, const char *format, ...)
 #if defined(__GNUC__)
         __attribute__((format(printf, 2, 3)))
 #endif

@@ -37,8 +37,9 @@ static void hang(void)
 /* What every function can be told to do. 1 where WHAT is none of it. */
 static int misbehave(const char *what)
 {
+    static int *volatile nowhere;
     if (strcmp(what, "crash") == 0)
-        raise(SIGSEGV);
+        *nowhere = 1;
     else if (strcmp(what, "hang") == 0)
         hang();
     else if (strcmp(what, "exit") == 0)
@@ -158,15 +159,15 @@ static void ask(const struct preforkd_host *host, struct preforkd_connection *cl
     else if (strncmp(what, "count ", 6) == 0)
         host->count(0, strtoull(what + 6, NULL, 10));
     else if (strcmp(what, "options") == 0)
-        host->printf(client, "%s\n", (const char *)state);
+        host->print(client, "%s\n", (const char *)state);
     else if (strcmp(what, "who") == 0)
-        host->printf(client, "%s %s %s %s\n", host->peer(client), host->transport(client),
+        host->print(client, "%s %s %s %s\n", host->peer(client), host->transport(client),
                      host->local(client), host->listener(client));
     else if (strcmp(what, "stopping") == 0)
-        host->printf(client, "%d\n", host->stopping());
+        host->print(client, "%d\n", host->stopping());
     else
         misbehave(what);
-    host->printf(client, "done\n");
+    host->print(client, "done\n");
 }
 
 /* In a duplicate, by somebody else. */
@@ -181,6 +182,14 @@ static int hand_over(const struct preforkd_host *host, struct preforkd_connectio
     _exit(0);
 }
 
+static enum preforkd_close ended(const struct preforkd_host *host,
+                                 struct preforkd_connection *client, ptrdiff_t result)
+{
+    host->deadline_set(client, 0);
+    host->print(client, "result %d\n", (int)result);
+    return PREFORKD_CLOSE;
+}
+
 static enum preforkd_close handle(const struct preforkd_host *host,
                                   struct preforkd_connection *client, void *state)
 {
@@ -190,7 +199,7 @@ static enum preforkd_close handle(const struct preforkd_host *host,
     for (;;) {
         host->deadline_set(client, patience);
         if ((got = host->read_line(client, what, sizeof what)) <= 0)
-            break;
+            return ended(host, client, got);
         if (strcmp(what, "retire") == 0)
             return (enum preforkd_close)(PREFORKD_LINGER | PREFORKD_RETIRE);
         if (strcmp(what, "abort") == 0)
@@ -199,9 +208,6 @@ static enum preforkd_close handle(const struct preforkd_host *host,
             return PREFORKD_DETACHED;
         ask(host, client, state, what);
     }
-    host->deadline_set(client, 0);
-    host->printf(client, "result %d\n", (int)got);
-    return PREFORKD_CLOSE;
 }
 
 PREFORKD_PLUGIN = {

@@ -240,7 +240,7 @@ static void next_client_finds_nothing_of_the_last_one(void **state)
     assert_int_equal(host->peek(&c, &byte, 1), 1);
     host->set_userdata(&c, &byte);
     host->deadline_set(&c, 1);
-    host->printf(&c, "never sent");
+    host->print(&c, "never sent");
     close_pair(NULL);
     c.out_length = 0;
     int ends[2];

@@ -16,9 +16,9 @@
 static void output_is_kept_until_it_is_flushed(void **state)
 {
     (void)state;
-    assert_int_equal(host->printf(&c, "%d-%s ", 1, "a"), PREFORKD_OK);
-    assert_int_equal(host->printf(&c, "%s", ""), PREFORKD_OK);
-    assert_int_equal(host->printf(&c, "two"), PREFORKD_OK);
+    assert_int_equal(host->print(&c, "%d-%s ", 1, "a"), PREFORKD_OK);
+    assert_int_equal(host->print(&c, "%s", ""), PREFORKD_OK);
+    assert_int_equal(host->print(&c, "two"), PREFORKD_OK);
     expect_client_has("");
     assert_int_equal(c.bytes_out, 0);
     assert_int_equal(host->flush(&c), PREFORKD_OK);
@@ -31,9 +31,9 @@ static void output_is_kept_until_it_is_flushed(void **state)
 static void order_is_kept(void **state)
 {
     (void)state;
-    host->printf(&c, "one ");
+    host->print(&c, "one ");
     assert_int_equal(host->write_all(&c, "two ", 4), PREFORKD_OK);
-    host->printf(&c, "three");
+    host->print(&c, "three");
     host->flush(&c);
     expect_client_has("one two three");
 }
@@ -45,20 +45,20 @@ static void reading_flushes_when_it_has_to_wait(void **state)
     (void)state;
     client_says("a\nb\n");
     assert_int_equal(host->read_line(&c, bytes, sizeof bytes), 2);
-    host->printf(&c, "A");
+    host->print(&c, "A");
     assert_int_equal(host->read_line(&c, bytes, sizeof bytes), 2); /* was there already */
     expect_client_has("");
-    host->printf(&c, "B");
+    host->print(&c, "B");
     client_says("c\n");
     assert_int_equal(host->read_line(&c, bytes, sizeof bytes), 2);
     expect_client_has("AB");
-    host->printf(&c, "C");
+    host->print(&c, "C");
     assert_int_equal(host->wait_some(&c, 0), 0);
     expect_client_has("C");
-    host->printf(&c, "D");
+    host->print(&c, "D");
     client_ends();
     assert_int_equal(host->peek(&c, bytes, 1), PREFORKD_END);
-    host->printf(&c, "E");
+    host->print(&c, "E");
     assert_int_equal(host->read_exact(&c, bytes, 1), PREFORKD_END);
     expect_client_has("DE");
 }
@@ -68,7 +68,7 @@ static void full_buffer_goes_out(void **state)
     char expected[20001] = "";
     (void)state;
     for (int i = 0; i < 1000; i++) {
-        assert_int_equal(host->printf(&c, "%019d\n", i), PREFORKD_OK);
+        assert_int_equal(host->print(&c, "%019d\n", i), PREFORKD_OK);
         snprintf(expected + 20 * i, 21, "%019d\n", i);
     }
     assert_in_range(c.bytes_out, 1, 19999);
@@ -81,11 +81,11 @@ static void four_kib_at_a_time(void **state)
     static char text[PIECE + 2];
     (void)state;
     memset(text, 'a', PIECE + 1);
-    assert_int_equal(host->printf(&c, "x"), PREFORKD_OK);
-    assert_int_equal(host->printf(&c, "%s", text), PREFORKD_TOO_LONG);
+    assert_int_equal(host->print(&c, "x"), PREFORKD_OK);
+    assert_int_equal(host->print(&c, "%s", text), PREFORKD_TOO_LONG);
     text[PIECE] = '\0';
     for (int i = 0; i < 5; i++) /* more than the buffer holds */
-        assert_int_equal(host->printf(&c, "%s", text), PREFORKD_OK);
+        assert_int_equal(host->print(&c, "%s", text), PREFORKD_OK);
     host->flush(&c);
     assert_int_equal(c.bytes_out, 1 + 5 * PIECE); /* nothing of what was too long */
 }
@@ -94,13 +94,13 @@ static void who_is_gone_is_told_once(void **state)
 {
     (void)state;
     client_leaves();
-    assert_int_equal(host->printf(&c, "x"), PREFORKD_OK);
+    assert_int_equal(host->print(&c, "x"), PREFORKD_OK);
     assert_int_equal(host->flush(&c), PREFORKD_GONE);
     assert_int_equal(host->flush(&c), PREFORKD_OK); /* what cannot be sent is lost */
     assert_int_equal(c.end, WORKER_END_GONE);
-    host->printf(&c, "y");
+    host->print(&c, "y");
     assert_int_equal(host->write_all(&c, "z", 1), PREFORKD_GONE);
-    host->printf(&c, "y");
+    host->print(&c, "y");
     char byte;
     assert_int_equal(host->read_some(&c, &byte, 1), PREFORKD_GONE);
 }
@@ -117,7 +117,7 @@ static void file_is_sent_from_where_it_is_asked(void **state)
 {
     int fd = file_with("0123456789");
     (void)state;
-    host->printf(&c, "head ");
+    host->print(&c, "head ");
     assert_int_equal(host->sendfile(&c, fd, 2, 5), PREFORKD_OK);
     assert_int_equal(host->sendfile(&c, fd, 0, 0), PREFORKD_OK);
     expect_client_has("head 23456");
@@ -153,7 +153,7 @@ static void deadline_ends_a_write(void **state)
     (void)state;
     assert_int_equal(fill_the_socket(), PREFORKD_TIMEOUT);
     assert_true(c.bytes_out > 0);
-    assert_int_equal(host->printf(&c, "x"), PREFORKD_OK);
+    assert_int_equal(host->print(&c, "x"), PREFORKD_OK);
     assert_int_equal(host->flush(&c), PREFORKD_TIMEOUT);
     assert_int_equal(host->sendfile(&c, fd, 0, 1), PREFORKD_TIMEOUT);
     close(fd);

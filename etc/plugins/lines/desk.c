@@ -69,7 +69,7 @@ static int setup(const struct preforkd_host *host, struct preforkd_connection *c
         return -1; /* no handle(), but finish() */
     snprintf(visitor->name, sizeof visitor->name, "somebody");
     host->set_userdata(client, visitor);
-    return host->printf(client, "%s\r\n", desk->greeting) < 0 ? -1 : 0;
+    return host->print(client, "%s\r\n", desk->greeting) < 0 ? -1 : 0;
 }
 
 /* `preforkctl workers` shows it, and the log where this worker dies. */
@@ -88,16 +88,16 @@ static int answer(const struct preforkd_host *host, struct preforkd_connection *
     visitor->questions++;
     if (strncmp(line, "NAME ", 5) == 0) {
         snprintf(visitor->name, sizeof visitor->name, "%.31s", line + 5);
-        return host->printf(client, "hello, %s\r\n", visitor->name);
+        return host->print(client, "hello, %s\r\n", visitor->name);
     }
     if (strncmp(line, "ADD ", 4) == 0) {
         visitor->sum = (long long)((unsigned long long)visitor->sum +
                                    (unsigned long long)strtoll(line + 4, NULL, 10));
-        return host->printf(client, "%lld\r\n", visitor->sum);
+        return host->print(client, "%lld\r\n", visitor->sum);
     }
     host->count(UNKNOWN, 1);
     host->log(client, PREFORKD_LOG_INFO, "unknown question", "line", line, strlen(line));
-    return host->printf(client, "? NAME word, ADD n, QUIT\r\n");
+    return host->print(client, "? NAME word, ADD n, QUIT\r\n");
 }
 
 static enum preforkd_close handle(const struct preforkd_host *host,
@@ -118,9 +118,9 @@ static enum preforkd_close handle(const struct preforkd_host *host,
     }
     host->deadline_set(client, 1000); /* for the last words */
     if (got == PREFORKD_TIMEOUT || got == PREFORKD_TOO_LONG)
-        host->printf(client, got == PREFORKD_TIMEOUT ? "too slow\r\n" : "too long\r\n");
+        host->print(client, got == PREFORKD_TIMEOUT ? "too slow\r\n" : "too long\r\n");
     else if (got != PREFORKD_END)
-        host->printf(client, "good bye\r\n");
+        host->print(client, "good bye\r\n");
     return PREFORKD_LINGER;
 }
 

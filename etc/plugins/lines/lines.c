@@ -8,7 +8,7 @@ static enum preforkd_close handle(const struct preforkd_host *host,
     char line[4096];
     (void)state;
     while (host->read_line(client, line, sizeof line) > 0)
-        if (host->printf(client, "%s\r\n", line) < 0)
+        if (host->print(client, "%s\r\n", line) < 0)
             break;
     return PREFORKD_CLOSE;
 }
