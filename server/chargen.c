@@ -8,7 +8,7 @@
  */
 #include "server/handler.h"
 
-#include "server/datagram_message.h"
+#include "server/datagram.h"
 
 #define PRINTABLE  95
 #define LINE       72

@@ -5,13 +5,11 @@
 #include "server/datagram.h"
 
 #include "lib/log.h"
-#include "server/datagram_message.h"
 #include "server/host.h"
 #include "server/slot.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <stdalign.h>
 #include <string.h>
 
 /* How long an answer waits for the network's side of our own machine. */

@@ -10,14 +10,11 @@
 #define SERVER_DATAGRAM_H
 
 #include "include/scoreboard.h"
-#include "lib/address.h"
+#include "server/datagram_message.h"
 
 #include <preforkd/handler.h>
 
 #define DATAGRAM_BATCH_MAX 16
-/* The longest one of UDP over IPv4; longer ones (of Unix sockets) are cut, and the handler is told.
- */
-#define DATAGRAM_MAX 65507
 
 struct datagram_plan {
     const struct preforkd_handler *handler;
@@ -27,20 +24,10 @@ struct datagram_plan {
     bool access_log;
 };
 
-/* Wait for datagrams on the blocking socket FD and serve them. 0; or -1 and errno, EINTR for a
- * signal. FLAGS: MSG_DONTWAIT where the socket is known to be readable. */
-int datagram_serve(const struct datagram_plan *plan, int fd, int flags);
-
-/* The host's functions (preforkd/handler.h). */
-const void *datagram_bytes(const struct preforkd_datagram *datagram, size_t *size);
-const char *datagram_peer(struct preforkd_datagram *datagram);
-int datagram_is_cut(const struct preforkd_datagram *datagram);
-void datagram_reply(struct preforkd_datagram *datagram, const void *bytes, size_t size);
-
-/* May a service that answers whatever it is sent answer this one? Not where the sender's port is
- * that of another service, which might answer in turn, for ever, or have been forged to hurt its
- * owner.
- */
-bool datagram_is_from_client(const struct preforkd_datagram *datagram);
+/* Wait for datagrams on the blocking socket FD and serve them. 0; or -1 and errno: EINTR for a
+ * signal, EINVAL where somebody has shut it down. FLAGS: MSG_DONTWAIT where the socket is known to
+ * be readable. Answers go out on REPLY_FD, the same socket by another number: a drain signal that
+ * comes meanwhile takes FD away, and what has been received is still answered. */
+int datagram_serve(const struct datagram_plan *plan, int fd, int reply_fd, int flags);
 
 #endif

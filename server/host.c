@@ -7,7 +7,7 @@
 #include "lib/clock.h"
 
 #include "server/connection.h"
-#include "server/datagram_message.h"
+#include "server/datagram.h"
 #include "server/option.h"
 #include "server/stream.h"
 

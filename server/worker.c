@@ -46,6 +46,7 @@ static struct {
     const struct worker_plan *plan;
     char listeners[CHANNEL_LISTENERS_MAX][ADDRESS_TEXT_MAX]; /* for handlers */
     bool datagram[CHANNEL_LISTENERS_MAX]; /* which listeners have no connections */
+    int reply_fds[CHANNEL_LISTENERS_MAX]; /* the same sockets, for answers; -1: there is none */
     struct proxy_gate gate;
     bool retired; /* the handler wants this worker to leave */
     volatile sig_atomic_t stopping;
@@ -110,6 +111,13 @@ static void on_alarm(int number)
     alarm(whole_seconds(self.plan->service->kill_timeout));
 }
 
+static void close_reply_fds(void)
+{
+    for (int i = 0; i < self.plan->listener_count; i++)
+        if (self.reply_fds[i] >= 0)
+            close(self.reply_fds[i]);
+}
+
 static void on_drain(int number)
 {
     int saved = errno;
@@ -118,6 +126,8 @@ static void on_drain(int number)
     for (int i = 0; i < self.plan->listener_count; i++)
         dup3(self.plan->dead_fd, self.plan->listeners[i], O_CLOEXEC);
     dup3(self.plan->dead_fd, self.plan->gate_fd, O_CLOEXEC);
+    if (self.connection.fd >= 0) /* it may take its time, and has no use for datagrams */
+        close_reply_fds();
     if (getppid() != self.plan->pool_pid) {
         int64_t left_ms = self.plan->service->graceful_timeout;
         if (left_ms > 0)
@@ -218,9 +228,19 @@ static void init_program(const struct worker_birth *birth)
     _exit(WORKER_EXIT_INIT);
 }
 
+/* A drain signal does not take these away: what has been received is answered. */
+static void open_reply_fds(void)
+{
+    for (int i = 0; i < self.plan->listener_count; i++)
+        self.reply_fds[i] = self.datagram[i] ? fcntl(self.plan->listeners[i], F_DUPFD_CLOEXEC,
+                                                     self.plan->keep_below)
+                                             : -1;
+}
+
 static void init_handler(void)
 {
     char reason[256] = "no reason given";
+    open_reply_fds();
     host_begin(self.connection.slot, &self.stopping);
     tick_begin(self.handler->tick ? self.handler->tick_ms : 0);
     if (!self.handler->worker_init ||
@@ -278,7 +298,8 @@ static bool serve_datagrams(const struct datagram_plan *plan, const struct accep
     int fd = self.plan->listeners[acceptor->next];
     uint64_t limit = (uint64_t)self.plan->service->max_connections_per_worker;
     tick_allow();
-    int status = datagram_serve(plan, fd, acceptor->count > 1 ? MSG_DONTWAIT : 0);
+    int status = datagram_serve(plan, fd, self.reply_fds[acceptor->next],
+                                acceptor->count > 1 ? MSG_DONTWAIT : 0);
     int error = errno;
     tick_block();
     if (status < 0 && error == EINTR)

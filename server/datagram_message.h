@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * datagram_message - one datagram, and what a handler may ask of it.
+ */
+#ifndef SERVER_DATAGRAM_MESSAGE_H
+#define SERVER_DATAGRAM_MESSAGE_H
+
+#include "lib/address.h"
+
+#include <preforkd/handler.h>
+#include <stdalign.h>
+
+/* The longest one of UDP over IPv4; longer ones (of Unix sockets) are cut, and the handler is told.
+ */
+#define DATAGRAM_MAX 65507
+
+/* Room for where a datagram was sent to, IPv4 or IPv6. */
+#define CONTROL_MAX CMSG_SPACE(sizeof(struct in6_pktinfo))
+
+struct preforkd_datagram {
+    union socket_address peer;
+    socklen_t peer_length;
+    char peer_text[ADDRESS_TEXT_MAX]; /* made when first asked for */
+    size_t size;
+    bool cut;
+    alignas(struct cmsghdr) char asked[CONTROL_MAX]; /* the address it was sent to, */
+    size_t asked_length;                             /* 0: not known, or of no interest */
+    const void *reply;                               /* NULL: there is none */
+    size_t reply_size;
+    char bytes[DATAGRAM_MAX];
+};
+
+/* Where it was sent to, of the wanted kind (IP_PKTINFO, IPV6_PKTINFO); NULL where the kernel said
+ * nothing like that. */
+unsigned char *datagram_asked(const struct preforkd_datagram *datagram, int level, int type);
+
+/* The host's functions (preforkd/handler.h). */
+const void *datagram_bytes(const struct preforkd_datagram *datagram, size_t *size);
+const char *datagram_peer(struct preforkd_datagram *datagram);
+int datagram_is_cut(const struct preforkd_datagram *datagram);
+void datagram_reply(struct preforkd_datagram *datagram, const void *bytes, size_t size);
+
+/* May a service that answers whatever it is sent answer this one? Not where the sender's port is
+ * that of another service, which might answer in turn, for ever, or have been forged to hurt its
+ * owner; nor where it was sent to everybody (broadcast, multicast), who would all answer. */
+bool datagram_is_from_client(const struct preforkd_datagram *datagram);
+
+#endif
