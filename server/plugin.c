@@ -44,15 +44,17 @@ int plugin_check(const struct preforkd_handler *handler, const char *where, stru
     return check_counters(handler, where, error);
 }
 
-/* Members that it does not have are NULL. */
+/* Members that it does not have are NULL. One of another ABI may end anywhere: it is looked at
+ * before it is copied. */
 static const struct preforkd_handler *adopt(const struct preforkd_handler *theirs,
                                             const char *where, struct error *error)
 {
     static struct preforkd_handler handler;
-    size_t size = theirs->size < sizeof handler ? theirs->size : sizeof handler;
+    if (plugin_check(theirs, where, error) < 0)
+        return NULL;
     memset(&handler, 0, sizeof handler);
-    memcpy(&handler, theirs, size < LEAST_SIZE ? LEAST_SIZE : size);
-    return plugin_check(&handler, where, error) < 0 ? NULL : &handler;
+    memcpy(&handler, theirs, theirs->size < sizeof handler ? theirs->size : sizeof handler);
+    return &handler;
 }
 
 /* dlopen(3) of something that is no regular file may hang or say little. */
