@@ -5,8 +5,11 @@
 #include "server/plugin.h"
 
 #include <dlfcn.h>
+#include <elf.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* One that was built with an older header of this ABI is shorter by what has come since. */
 #define LEAST_SIZE (offsetof(struct preforkd_handler, worker_exit) + sizeof(void *))
@@ -57,6 +60,33 @@ static const struct preforkd_handler *adopt(const struct preforkd_handler *their
     return &handler;
 }
 
+static bool read_head(const char *path, Elf64_Ehdr *head)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool there = fd >= 0 && read(fd, head, sizeof *head) == (ssize_t)sizeof *head;
+    if (fd >= 0)
+        close(fd);
+    return there;
+}
+
+/* dlopen(3) says of one for another machine that there is no such file. What else is wrong it
+ * tells well. */
+static int check_machine(const char *path, struct error *error)
+{
+    Elf64_Ehdr theirs, ours;
+    if (!read_head(path, &theirs) || !read_head("/proc/self/exe", &ours) ||
+        memcmp(theirs.e_ident, ELFMAG, SELFMAG) != 0)
+        return 0;
+    if (theirs.e_machine == ours.e_machine &&
+        memcmp(theirs.e_ident, ours.e_ident, EI_VERSION) == 0) /* class and byte order */
+        return 0;
+    return error_set(error, EXIT_CODE_CONFIG,
+                     "plugin %s: was built for another machine (%d, %d bits; this preforkd: %d, %d "
+                     "bits)",
+                     path, theirs.e_machine, 32 * theirs.e_ident[EI_CLASS], ours.e_machine,
+                     32 * ours.e_ident[EI_CLASS]);
+}
+
 /* dlopen(3) of something that is no regular file may hang or say little. */
 static int check_file(const char *path, struct error *error)
 {
@@ -65,7 +95,7 @@ static int check_file(const char *path, struct error *error)
         return error_set_errno(error, EXIT_CODE_CONFIG, "plugin %s", path);
     if (!S_ISREG(about.st_mode))
         return error_set(error, EXIT_CODE_CONFIG, "plugin %s: not a regular file", path);
-    return 0;
+    return check_machine(path, error);
 }
 
 const struct preforkd_handler *plugin_open(const char *path, struct error *error)
