@@ -2,11 +2,15 @@
  *
  * hook_create - making what the copies of a template would share, or would not have.
  *
- * A pipe, an epoll set or a connection that a template has made is one and the same in all of its
- * copies: they would steal each other's events, and the end of a pipe never comes while the
- * template holds the other one, too. A timer, on the other hand, is not inherited. So a template
- * waits before it makes its first, and each copy makes its own. Without a template nothing happens
- * here.
+ * A pipe or a connection that a template has made is one and the same in all of its copies: they
+ * would steal each other's bytes, and the end of a pipe never comes while the template holds the
+ * other one, too. A timer, on the other hand, is not inherited. So a template waits before it makes
+ * its first, and each copy makes its own.
+ *
+ * With an epoll set it waits before the first use: Python makes one while it imports `selectors`
+ * (which subprocess and asyncio need), only to see whether that works, and as long as nothing is in
+ * it, it can be made again for each copy (files.h). Pipes and the like are used as soon as they are
+ * there. Without a template nothing happens here.
  */
 #include "server/preload/hook.h"
 
@@ -35,8 +39,17 @@ HOOK_CREATE(int, socketpair, (int family, int type, int protocol, int pair[2]),
             (family, type, protocol, pair))
 HOOK_CREATE(int, connect, (int fd, const struct sockaddr *address, socklen_t length),
             (fd, address, length))
-HOOK_CREATE(int, epoll_create, (int size), (size))
-HOOK_CREATE(int, epoll_create1, (int flags), (flags))
+HOOK_CREATE(int, epoll_wait, (int set, struct epoll_event *events, int room, int timeout),
+            (set, events, room, timeout))
+HOOK_CREATE(int, epoll_pwait,
+            (int set, struct epoll_event *events, int room, int timeout, const sigset_t *mask),
+            (set, events, room, timeout, mask))
+#if defined __GLIBC__ && __GLIBC_PREREQ(2, 35)
+HOOK_CREATE(int, epoll_pwait2,
+            (int set, struct epoll_event *events, int room, const struct timespec *timeout,
+             const sigset_t *mask),
+            (set, events, room, timeout, mask))
+#endif
 HOOK_CREATE(int, eventfd, (unsigned value, int flags), (value, flags))
 HOOK_CREATE(int, signalfd, (int fd, const sigset_t *mask, int flags), (fd, mask, flags))
 HOOK_CREATE(int, timerfd_create, (int clock, int flags), (clock, flags))

@@ -59,6 +59,7 @@ HOOK int pselect(int count, fd_set *restrict readable, fd_set *restrict writable
 HOOK int epoll_ctl(int epoll, int what, int fd, struct epoll_event *event)
 {
     client_touch(fd);
+    client_take_if_template(); /* hook_create.c */
     return REAL(epoll_ctl)(epoll, what, fd, event);
 }
 

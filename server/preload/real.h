@@ -27,9 +27,9 @@
     /* hook_process.c */                                                                           \
     F(fork) F(posix_spawn) F(posix_spawnp) F(daemon) F(forkpty) F(login_tty)                       \
     /* hook_create.c */                                                                            \
-    F(pipe) F(pipe2) F(socketpair) F(connect) F(epoll_create) F(epoll_create1) F(eventfd)          \
-    F(signalfd) F(timerfd_create) F(inotify_init) F(inotify_init1) F(alarm) F(setitimer)           \
-    F(timer_create)                                                                                \
+    F(pipe) F(pipe2) F(socketpair) F(connect) F(epoll_wait) F(epoll_pwait) F(epoll_pwait2)         \
+    F(eventfd) F(signalfd) F(timerfd_create) F(inotify_init) F(inotify_init1) F(alarm)             \
+    F(setitimer) F(timer_create)                                                                   \
     /* hook_exec.c */                                                                              \
     F(execve) F(execveat) F(execvpe) F(fexecve)
 

@@ -70,7 +70,7 @@ static void become_worker(struct warm_plan *plan, const struct warm_order *order
         dup3(error_fd, STDERR_FILENO, fcntl(STDERR_FILENO, F_GETFD) & FD_CLOEXEC ? O_CLOEXEC : 0);
     close(error_fd);
     descriptors_close_control();
-    files_reopen();
+    files_renew();
     plan->slot = order->slot;
     plan->gate_open = order->gate_open != 0;
 }

@@ -201,31 +201,6 @@ def test_pipes_are_each_copys_own():
             assert [copy.wait_exit() for copy in copies] == [0, 0]
 
 
-def test_event_loops_are_each_copys_own():
-    code = """
-import asyncio, sys
-async def main():
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    while line := await reader.readline():
-        print(line.decode().upper(), end='', flush=True)
-asyncio.run(main())
-"""
-    with Pool() as pool:
-        pool.start(PYTHON, "-c", code, template=True)
-        assert pool.hello() == 1
-        copies = [pool.order(slot).wait_ready() for slot in (1, 2, 3)]
-        clients = [pool.connect() for _ in copies]
-        for _ in range(3):
-            for i, client in enumerate(clients):
-                client.sendall(b"from %d\n" % i)
-            for i, client in enumerate(clients):
-                assert client.recv(99) == b"FROM %d\n" % i
-        assert [exchange(client) for client in clients] == [b""] * 3
-        assert [copy.wait_exit() for copy in copies] == [0] * 3
-
-
 def test_script_is_read_by_each_copy_at_its_own_pace():
     for shell in ("bash", "dash"):
         text = "read x\n" + "true | true\necho $x\nread x\n" * 20 + "# " + "x" * 70 + "\n" * 9000
