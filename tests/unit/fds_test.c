@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * fds_test - the limit on descriptors is raised for us, and for programs as it was before.
+ * fds_test - the limit on descriptors is raised for us, and for programs as it was before;
+ * what is inherited and spared.
  */
 #include "lib/fds.h"
 
@@ -10,7 +11,9 @@
 /* cmocka wants the three above first. */
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -128,6 +131,66 @@ static void limit_that_is_too_low_is_an_error(void **state)
     in_a_child(ask_for_too_much);
 }
 
+static bool is_open(int fd)
+{
+    return fcntl(fd, F_GETFD) >= 0;
+}
+
+static bool leads_nowhere(int fd)
+{
+    struct stat about, null;
+    return fstat(fd, &about) == 0 && stat("/dev/null", &null) == 0 && about.st_rdev == null.st_rdev;
+}
+
+/* 3 to 9 are open, 1 and 2 are not. */
+static void untidy(void)
+{
+    for (int fd = 3; fd <= 9; fd++)
+        dup2(STDIN_FILENO, fd);
+    close(STDOUT_FILENO);
+    close(STDERR_FILENO);
+}
+
+static void spare_none(void)
+{
+    untidy();
+    fds_sanitize(0);
+    REQUIRE(leads_nowhere(STDOUT_FILENO) && leads_nowhere(STDERR_FILENO));
+    for (int fd = 3; fd <= 9; fd++)
+        REQUIRE(!is_open(fd));
+}
+
+static void spare_two(void)
+{
+    untidy();
+    fds_sanitize(2);
+    REQUIRE(leads_nowhere(STDOUT_FILENO) && leads_nowhere(STDERR_FILENO));
+    REQUIRE(is_open(3) && is_open(4));
+    for (int fd = 5; fd <= 9; fd++)
+        REQUIRE(!is_open(fd));
+}
+
+/* One of those that were to be kept cannot be used, and is not there: nothing takes its number that
+ * would be kept in its place. */
+static void spare_a_gap(void)
+{
+    untidy();
+    close(3);
+    fds_sanitize(2);
+    REQUIRE(leads_nowhere(STDOUT_FILENO) && leads_nowhere(STDERR_FILENO));
+    REQUIRE(!is_open(3));
+    REQUIRE(is_open(4));
+    REQUIRE(!is_open(5));
+}
+
+static void what_is_not_ours_is_closed(void **state)
+{
+    (void)state;
+    in_a_child(spare_none);
+    in_a_child(spare_two);
+    in_a_child(spare_a_gap);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -136,6 +199,7 @@ int main(void)
         cmocka_unit_test(limit_that_was_not_raised_stays),
         cmocka_unit_test(lower_limit_stays),
         cmocka_unit_test(limit_that_is_too_low_is_an_error),
+        cmocka_unit_test(what_is_not_ours_is_closed),
     };
     return cmocka_run_group_tests_name("fds", tests, NULL, NULL);
 }
