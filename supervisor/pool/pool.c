@@ -31,20 +31,33 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define HEALTH_BURST      20
+#define HEALTH_PER_SECOND 5
+
+/* TEXT is why fewer workers are ready than wanted, "" when all is well again. The supervisor is
+ * told what is new, and not more often than it cares to hear. False where it was not told now. */
+static bool report_health(struct pool *pool, const char *text)
+{
+    if (strcmp(text, pool->trouble_said) == 0)
+        return true;
+    if (rate_take(&pool->health_rate, 1, clock_now_ms()) == 0 ||
+        orders_report(pool, CHANNEL_HEALTH, text) < 0)
+        return false;
+    snprintf(pool->trouble_said, sizeof pool->trouble_said, "%s", text);
+    return true;
+}
+
 /* What could not be said is said in a later turn. */
 static void report(struct pool *pool)
 {
     bool whole = pool->table.ready >= pool->policy.target;
-    bool trouble = pool->policy.backoff.failures > 0;
+    bool trouble = pool_policy_is_troubled(&pool->policy);
     if (!pool->ready_said && pool->policy.proved && (whole || trouble) && pool_listen_lasts(pool))
         pool->ready_said = orders_report(pool, CHANNEL_READY, NULL) == 0;
-    if (trouble && pool->trouble[0] != '\0' &&
-        orders_report(pool, CHANNEL_HEALTH, pool->trouble) == 0) {
-        pool->degraded_said = true;
+    if (trouble && pool->trouble[0] != '\0')
+        report_health(pool, pool->trouble);
+    if (!trouble && whole && pool->trouble_said[0] != '\0' && report_health(pool, "")) {
         pool->trouble[0] = '\0';
-    }
-    if (pool->degraded_said && !trouble && whole && orders_report(pool, CHANNEL_HEALTH, "") == 0) {
-        pool->degraded_said = false;
         log_info("all %lld workers are ready again", (long long)pool->policy.target);
     }
 }
@@ -62,9 +75,12 @@ static void fork_workers(struct pool *pool, int64_t count, bool restart)
 {
     for (; count > 0; count--) {
         if (worker_table_fork(&pool->table) < 0) {
-            fork_refused(pool);
+            if (!pool_template_is_deaf(pool, errno))
+                fork_refused(pool);
             return;
         }
+        if (!pool->table.order) /* else a copy is one when it is there */
+            pool_policy_forked(&pool->policy);
         if (restart)
             SCOREBOARD_ADD(pool->plan.scoreboard->header.restarts, 1);
     }
@@ -80,20 +96,20 @@ void pool_drain_workers(struct pool *pool, int64_t count)
 static void follow_policy(struct pool *pool, int64_t *wake_ms)
 {
     int64_t now = clock_now_ms();
-    bool restart = pool->policy.crashed > 0 || pool->policy.backoff.failures > 0;
+    bool restart = pool->policy.crashed > 0 || pool_policy_is_troubled(&pool->policy);
     int64_t unproved = pool_listen_unproved(pool);
     struct pool_decision decision = pool_policy_decide(
         &pool->policy, pool->table.starting + unproved, pool->table.ready - unproved, now);
     if (decision.drain > 0)
         pool_drain_workers(pool, decision.drain);
     if (decision.fork > 0 && (!pool_template_wanted(pool) || pool_template_ready(pool))) {
-        fork_workers(pool, decision.fork, restart);
+        fork_workers(pool, pool_template_most(pool, decision.fork), restart);
         pool->check_at_ms = clock_earlier(pool->check_at_ms, now + pool->limits.start_ms);
     }
     *wake_ms = decision.wake_ms;
     /* A refused fork has set a hold-off that the decision could not know of. */
-    if (!pool->policy.stopping && backoff_holding(&pool->policy.backoff, now))
-        *wake_ms = clock_earlier(*wake_ms, pool->policy.backoff.hold_until_ms);
+    if (!pool->policy.stopping)
+        *wake_ms = clock_earlier(*wake_ms, pool_policy_held_until(&pool->policy, now));
 }
 
 static void on_notify(struct loop_source *source, uint32_t events)
@@ -242,6 +258,7 @@ static void init_workers(struct pool *pool)
     pool_policy_init(&pool->policy, config_start_workers(service), service->restart_delay,
                      service->restart_delay_max, clock_now_ms());
     orders_set_workers(pool, pool->policy.target);
+    rate_init(&pool->health_rate, HEALTH_BURST, HEALTH_PER_SECOND, clock_now_ms());
     pool->limits = (struct deadline_limits){.start_ms = service->start_timeout,
                                             .idle_ms = with_clock_error(service->idle_timeout),
                                             .lifetime_ms = with_clock_error(service->max_lifetime),

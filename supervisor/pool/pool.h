@@ -40,8 +40,9 @@ struct pool {
     struct loop_source notify; /* workers say READY */
     int64_t check_at_ms;       /* next look at the deadlines */
     bool ready_said;
-    bool degraded_said;
-    char trouble[256]; /* why workers could not be started; "" when well */
+    char trouble[256];      /* why workers could not be started; "" when well */
+    char trouble_said[256]; /* what the supervisor knows of it */
+    struct rate health_rate;
 };
 
 /* The inits, in order: descriptors of channel.h, configuration, scoreboard, event loop, handler.

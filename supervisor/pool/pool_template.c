@@ -57,8 +57,11 @@ static void on_copied(struct template *t, uint32_t slot, pid_t pid)
 {
     struct pool *pool = t->owner;
     int64_t now = clock_now_ms();
-    if (worker_table_copied(&pool->table, number(pool, t), slot, pid) == 0 ||
-        pool->policy.stopping || backoff_holding(&pool->policy.backoff, now))
+    if (worker_table_copied(&pool->table, number(pool, t), slot, pid) == 0) {
+        pool_policy_forked(&pool->policy);
+        return;
+    }
+    if (pool->policy.stopping || pool_policy_held_until(&pool->policy, now) != CLOCK_NEVER)
         return;
     snprintf(pool->trouble, sizeof pool->trouble, "cannot copy a worker: %s", strerror(errno));
     int64_t delay = pool_policy_failed(&pool->policy, true, now, dice_roll());
@@ -131,6 +134,20 @@ int pool_template_order(struct worker_table *table, uint32_t slot, int error_fd)
     struct pool *pool = table->owner;
     int status = template_order(current(pool), slot, error_fd);
     return status < 0 ? -1 : pool->template;
+}
+
+/* A socket takes some 280 packets, and answers take as much room. */
+#define ORDERS_MAX 64
+
+int64_t pool_template_most(const struct pool *pool, int64_t count)
+{
+    int64_t room = ORDERS_MAX - pool->templates[pool->template].orders;
+    return !pool->table.order || count < room ? count : room;
+}
+
+bool pool_template_is_deaf(const struct pool *pool, int number)
+{
+    return pool->table.order && (number == EPIPE || number == ECONNRESET || number == EAGAIN);
 }
 
 void pool_template_renew(struct pool *pool)

@@ -20,6 +20,13 @@ bool pool_template_wanted(const struct pool *pool);
  * heard. */
 bool pool_template_ready(struct pool *pool);
 
+/* How many of COUNT workers can be started now: a template has only so many orders at a time. */
+int64_t pool_template_most(const struct pool *pool, int64_t count);
+
+/* Does NUMBER, an errno of an order, mean that the template is about to end, or has its hands full?
+ * Both make themselves heard. */
+bool pool_template_is_deaf(const struct pool *pool, int number);
+
 /* For worker_table: order a copy for SLOT. The number of the template, or -1 and errno. */
 int pool_template_order(struct worker_table *table, uint32_t slot, int error_fd);
 

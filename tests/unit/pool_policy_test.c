@@ -113,10 +113,36 @@ static void canary_that_dies_holds_off(void **state)
 static void refused_fork_is_tried_again_soon(void **state)
 {
     (void)state;
-    for (int i = 0; i < 12; i++)
-        assert_in_range(pool_policy_failed(&policy, true, 0, NO_SPREAD), 1, 5000);
-    assert_int_equal(pool_policy_failed(&policy, true, 0, NO_SPREAD), 5000);
-    assert_int_equal(pool_policy_failed(&policy, false, 0, NO_SPREAD), DELAY_MAX);
+    int64_t now = 0, delay = 0;
+    for (int i = 0; i < 13; i++) {
+        delay = pool_policy_failed(&policy, true, now, NO_SPREAD);
+        assert_in_range(delay, 1, 5000);
+        now += delay;
+    }
+    assert_int_equal(delay, 5000);
+    assert_int_equal(pool_policy_failed(&policy, false, now, NO_SPREAD), DELAY);
+}
+
+/* Others that get READY say nothing of the limit that a fork has met. */
+static void ready_worker_does_not_forgive_a_refused_fork(void **state)
+{
+    (void)state;
+    pool_policy_failed(&policy, true, 100, NO_SPREAD);
+    pool_policy_ready(&policy);
+    expect(0, policy.target - 1, 101, 0, 0, 100 + DELAY);
+    expect(0, policy.target - 1, 100 + DELAY, 1, 0, CLOCK_NEVER);
+    pool_policy_forked(&policy);
+    assert_false(pool_policy_is_troubled(&policy));
+}
+
+/* A whole pool that dies of one thing is one failure. */
+static void failures_of_one_moment_count_once(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 400; i++)
+        assert_int_equal(pool_policy_failed(&policy, false, 50, NO_SPREAD), DELAY);
+    assert_int_equal(policy.backoff.failures, 1);
+    assert_int_equal(pool_policy_failed(&policy, false, 50 + DELAY, NO_SPREAD), 2 * DELAY);
 }
 
 static void crash_after_ready_is_replaced_at_once(void **state)
@@ -250,8 +276,9 @@ static void check(const struct life *life, const struct pool_policy *before,
                   const struct pool_decision *d)
 {
     int64_t missing = before->target - life->starting - life->ready;
-    bool holding = backoff_holding(&before->backoff, life->now);
-    bool trial = !before->proved || before->backoff.failures > 0;
+    bool holding = pool_policy_held_until(before, life->now) != CLOCK_NEVER;
+    bool trial = !before->proved || pool_policy_is_troubled(before);
+    bool refused = before->refused.failures > 0;
     assert_true(d->fork >= 0 && d->drain >= 0);
     assert_true(d->fork <= (missing > 0 ? missing : 0));
     assert_int_equal(d->drain, missing < 0 && !before->stopping ? -missing : 0);
@@ -261,7 +288,7 @@ static void check(const struct life *life, const struct pool_policy *before,
     if (holding)
         assert_int_equal(d->fork, 0);
     if (trial)
-        assert_true(d->fork == 0 || (d->fork == 1 && life->starting == 0));
+        assert_true(d->fork == 0 || (d->fork == 1 && (refused || life->starting == 0)));
     if (missing > 0 && d->fork == 0 && life->starting == 0 && !before->stopping)
         assert_true(d->wake_ms < life->now + 2 * DELAY_MAX); /* it is not forgotten */
 }
@@ -364,6 +391,8 @@ int main(void)
         cmocka_unit_test_setup(hold_off_grows_and_ready_resets_it, proved),
         cmocka_unit_test_setup(canary_that_dies_holds_off, newborn),
         cmocka_unit_test_setup(refused_fork_is_tried_again_soon, proved),
+        cmocka_unit_test_setup(ready_worker_does_not_forgive_a_refused_fork, proved),
+        cmocka_unit_test_setup(failures_of_one_moment_count_once, proved),
         cmocka_unit_test_setup(crash_after_ready_is_replaced_at_once, proved),
         cmocka_unit_test_setup(crashes_are_replaced_at_a_bounded_rate, proved),
         cmocka_unit_test_setup(rate_holds_only_crashes_back, proved),

@@ -205,7 +205,7 @@ static void start_other(enum behaviour how)
 
 static bool holds_off(void)
 {
-    return backoff_holding(&pool.policy.backoff, clock_now_ms());
+    return pool_policy_held_until(&pool.policy, clock_now_ms()) != CLOCK_NEVER;
 }
 
 static void workers_are_copies(void **state)
@@ -377,7 +377,7 @@ static void refused_copies_hold_off(void **state)
     until_answered();
     assert_int_equal(pool.table.starting, 0);
     assert_true(holds_off());
-    assert_int_equal(pool.policy.backoff.failures, 1);
+    assert_int_equal(pool.policy.refused.failures, 1);
     assert_non_null(strstr(pool.trouble, "Resource temporarily unavailable"));
     assert_int_equal(template(0)->state, TEMPLATE_READY);
 }
