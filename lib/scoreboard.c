@@ -52,6 +52,12 @@ void scoreboard_unmap(struct scoreboard *board, uint32_t slots)
         munmap(board, size_of(slots));
 }
 
+/* What a worker that went mad wrote shall not overflow where limits are added to it. */
+static int64_t time_of(int64_t ms)
+{
+    return ms < 0 ? 0 : ms > INT64_MAX / 4 ? INT64_MAX / 4 : ms;
+}
+
 void scoreboard_read(const struct scoreboard_slot *slot, struct scoreboard_view *view)
 {
     const struct scoreboard_worker *worker = &slot->worker;
@@ -68,8 +74,8 @@ void scoreboard_read(const struct scoreboard_slot *slot, struct scoreboard_view 
         .bytes_in = SCOREBOARD_LOAD(worker->bytes_in),
         .bytes_out = SCOREBOARD_LOAD(worker->bytes_out),
         .born_ms = SCOREBOARD_LOAD(slot->keeper.born_ms),
-        .started_ms = SCOREBOARD_LOAD(worker->started_ms),
-        .moved_ms = SCOREBOARD_LOAD(worker->moved_ms),
+        .started_ms = time_of(SCOREBOARD_LOAD(worker->started_ms)),
+        .moved_ms = time_of(SCOREBOARD_LOAD(worker->moved_ms)),
     };
 }
 
