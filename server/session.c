@@ -54,6 +54,7 @@ static enum preforkd_close converse(const struct session_plan *plan, struct pref
     const struct preforkd_handler *handler = plan->handler;
     enum preforkd_close how = PREFORKD_CLOSE;
     if (handler->verify && handler->verify(&host_functions, c, plan->state) != 0) {
+        stream_flush(c); /* it may have said why */
         refuse(c);
         return PREFORKD_CLOSE;
     }
