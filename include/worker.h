@@ -98,6 +98,9 @@ int worker_check(const struct worker_plan *plan, struct error *error);
 /* After worker_prepare(): are programs started before their client is there? */
 bool worker_is_warm(void);
 
+/* After one ended with WORKER_EXIT_EXEC: why, as a text for people. */
+void worker_tell_failure(char *text, size_t size);
+
 /* What is different for each worker. Its descriptors are the pool's, close-on-exec. */
 struct worker_birth {
     uint32_t slot;  /* its index in the scoreboard */

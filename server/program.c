@@ -9,12 +9,10 @@
 
 #include "lib/clock.h"
 #include "lib/fds.h"
-#include "lib/log.h"
 #include "lib/memory.h"
 #include "lib/signals.h"
 #include "server/program_trial.h"
 #include "server/slot.h"
-#include "server/ucspi.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,12 +25,20 @@
 
 struct program program;
 
-static struct ucspi connection; /* the environment points into it */
+/* Shared by pool and workers: the errno of a worker that had a client and could not execute the
+ * program. As long as it is not 0, workers try that before they are READY, so that clients wait in
+ * the queue instead of being turned away. Cleared by the first that can. */
+static atomic_int *doubt;
 
-/* Shared by pool and workers. Set by a worker that had a client and could not execute the program;
- * as long as it is set, workers try that before they are READY, so that clients wait in the queue
- * instead of being turned away. Cleared by the first that can. */
-static atomic_bool *doubtful;
+int program_failure(void)
+{
+    return atomic_load(doubt);
+}
+
+void program_doubt(int number)
+{
+    atomic_store(doubt, number != 0 ? number : EIO);
+}
 
 static int execute_limited(struct error *error)
 {
@@ -43,7 +49,7 @@ static int try_again(struct error *error)
 {
     if (program_trial(execute_limited, error) < 0)
         return -1;
-    atomic_store(doubtful, false);
+    atomic_store(doubt, 0);
     return 0;
 }
 
@@ -62,7 +68,7 @@ int program_birth(struct error *error)
     /* It may have gone since the pool tried it: better not READY than a client turned away. */
     if (access(program.file.path, X_OK) < 0)
         return error_set_errno(error, EXIT_CODE_CONFIG, "command %s", program.file.path);
-    return atomic_load(doubtful) ? try_again(error) : 0;
+    return program_failure() != 0 ? try_again(error) : 0;
 }
 
 static int limit(unsigned resource, const char *name, int64_t value, struct error *error)
@@ -100,12 +106,17 @@ static void reset_signals(void)
         signal(ours[i], SIG_DFL);
 }
 
+static void execute(const struct program_environment *environment)
+{
+    reset_signals();
+    signals_unblock_all();
+    execve(program.file.path, program.config->command.words, environment->variables);
+}
+
 int program_execute(struct error *error)
 {
     char reason[PROGRAM_FILE_REASON_MAX];
-    reset_signals();
-    signals_unblock_all();
-    execve(program.file.path, program.config->command.words, program.environment.variables);
+    execute(&program.environment);
     return error_set(error, EXIT_CODE_CONFIG, "cannot execute %s: %s", program.file.path,
                      program_file_reason(&program.file, errno, reason));
 }
@@ -120,9 +131,8 @@ int program_prepare(const struct worker_plan *plan, struct error *error)
     const struct config_program *config = &plan->service->program;
     program.plan = plan;
     program.config = config;
-    doubtful =
-        mmap(NULL, sizeof *doubtful, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (doubtful == MAP_FAILED)
+    doubt = mmap(NULL, sizeof *doubt, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (doubt == MAP_FAILED)
         return error_set_errno(error, EXIT_CODE_OS, "cannot map memory");
     program_environment_init(&program.environment, &config->environment);
     const char *search = program_environment_get(&program.environment, "PATH");
@@ -147,33 +157,30 @@ void program_place_errors(int client)
     }
 }
 
-/* 0 and 1 are the client; everything else is closed by execve. Returns where the log can still be
- * reached, close-on-exec. */
-static int place_descriptors(int fd)
+/* 0 and 1 are the client; everything else is closed by execve. */
+static void place_descriptors(int fd)
 {
-    int log = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, program.plan->keep_below);
     program_place_errors(fd);
     dup2(fd, STDIN_FILENO);
     dup2(fd, STDOUT_FILENO);
-    return log;
 }
 
-void program_become(int fd, const union socket_address *peer, struct scoreboard_worker *slot)
+void program_become(struct program_client *client, int fd, const union socket_address *peer,
+                    struct scoreboard_worker *slot)
 {
     struct error error;
     slot_begin(slot, peer);
     SCOREBOARD_STORE(slot->started_us, clock_now_us());
-    ucspi_describe(&connection, fd, peer);
-    for (int i = 0; i < connection.count; i++)
-        program_environment_put(&program.environment, connection.text[i]);
+    ucspi_describe(&client->connection, fd, peer);
+    for (int i = 0; i < client->connection.count; i++)
+        program_environment_put(&client->environment, client->connection.text[i]);
     signals_block_all();
     slot_set_phase(slot, SCOREBOARD_PROGRAM); /* from here on the pool looks after it */
     prctl(PR_SET_PDEATHSIG, 0);
     alarm(0); /* of a worker whose pool is gone; it would live on */
-    int log = place_descriptors(fd);
-    execute_limited(&error);
-    atomic_store(doubtful, true);
+    place_descriptors(fd);
+    if (program_limit(&error) == 0)
+        execute(&client->environment);
+    program_doubt(errno);
     slot_set_phase(slot, SCOREBOARD_BUSY);
-    dup2(log, STDERR_FILENO);
-    log_error("%s", error.text);
 }

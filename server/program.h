@@ -14,6 +14,7 @@
 #include "lib/address.h"
 #include "server/program_environment.h"
 #include "server/program_file.h"
+#include "server/ucspi.h"
 
 /* In the pool, before any fork: find the program, try whether it can be executed as configured. 0,
  * or -1 with ERROR, which names the reason. */
@@ -22,11 +23,23 @@ int program_prepare(const struct worker_plan *plan, struct error *error);
 /* In the worker, before READY: session, directory, umask, priority. 0, or -1 with ERROR. */
 int program_birth(struct error *error);
 
-/* The client on FD is the program's: execute it. Where that fails it is logged, the slot's phase is
- * BUSY again, and the worker has to exit with WORKER_EXIT_EXEC. */
-void program_become(int fd, const union socket_address *peer, struct scoreboard_worker *slot);
+/* What one client adds. ENVIRONMENT begins as that of the program, with room for more. */
+struct program_client {
+    struct ucspi connection; /* variables point into it */
+    struct program_environment environment;
+};
 
-/* For program_warm.c and program_listen.c, which start it in other ways. */
+/* The client on FD is the program's: execute it. Where that fails the slot's phase is BUSY again,
+ * and the worker has to exit with WORKER_EXIT_EXEC; the pool says why (program_failure). */
+void program_become(struct program_client *client, int fd, const union socket_address *peer,
+                    struct scoreboard_worker *slot);
+
+/* In any process of the pool: the errno of an attempt to execute it that failed for a client; 0
+ * where there was none since it last worked. program_doubt() says that there was one. */
+int program_failure(void);
+void program_doubt(int number);
+
+/* For those that start it in other ways. */
 
 /* The one program of this pool; filled by program_prepare(), its environment added to by workers.
  */

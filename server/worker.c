@@ -96,6 +96,14 @@ bool worker_is_warm(void)
     return program_warm_wanted();
 }
 
+void worker_tell_failure(char *text, size_t size)
+{
+    char reason[PROGRAM_FILE_REASON_MAX] = "it works again";
+    if (program_failure() != 0)
+        program_file_reason(&program.file, program_failure(), reason);
+    snprintf(text, size, "cannot execute %s: %s", program.file.path, reason);
+}
+
 /* From here to lifeline(): signal handlers. Only async-signal-safe calls. */
 
 static unsigned whole_seconds(int64_t ms)
@@ -264,15 +272,20 @@ static int next_client(struct acceptor *acceptor, union socket_address *peer)
     return fd;
 }
 
+static _Noreturn void become_program(int fd, const union socket_address *peer)
+{
+    struct program_client client = {.environment = program.environment};
+    program_become(&client, fd, peer, self.connection.slot);
+    _exit(WORKER_EXIT_EXEC);
+}
+
 /* Returns only where a proxy did not say whom to serve. */
 static void serve_program(int fd, const union socket_address *peer)
 {
     struct scoreboard_worker *slot = self.connection.slot;
     struct proxy_header header;
-    if (proxy_gate_pass(&self.gate, fd, peer, NULL, self.plan->service->access_log, &header)) {
-        program_become(fd, proxy_header_names_client(&header) ? &header.source : peer, slot);
-        _exit(WORKER_EXIT_EXEC);
-    }
+    if (proxy_gate_pass(&self.gate, fd, peer, NULL, self.plan->service->access_log, &header))
+        become_program(fd, proxy_header_names_client(&header) ? &header.source : peer);
     SCOREBOARD_STORE(slot->refused, SCOREBOARD_LOAD(slot->refused) + 1);
     close(fd);
 }
@@ -321,8 +334,7 @@ static void hand_datagrams_over(int listener)
         int fd = fcntl(p.fd, F_DUPFD_CLOEXEC, self.plan->keep_below);
         if (self.stopping)
             return;
-        program_become(fd, &nobody, self.connection.slot);
-        _exit(WORKER_EXIT_EXEC);
+        become_program(fd, &nobody);
     }
 }
 

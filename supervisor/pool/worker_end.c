@@ -56,10 +56,10 @@ static void describe_failure(struct pool *pool, const struct worker_end_facts *f
     char cause[OBITUARY_CAUSE_MAX];
     if (has_no_socket(f))
         snprintf(pool->trouble, sizeof pool->trouble, "the listening socket is unusable");
-    else if (f->kind == CONFIG_EXEC && exited_with(&f->end, WORKER_EXIT_EXEC))
-        snprintf(pool->trouble, sizeof pool->trouble,
-                 "the program could not be executed; the log says why");
-    else if (f->state == SCOREBOARD_READY)
+    else if (f->kind == CONFIG_EXEC && exited_with(&f->end, WORKER_EXIT_EXEC)) {
+        worker_tell_failure(pool->trouble, sizeof pool->trouble);
+        log_error("%s", pool->trouble);
+    } else if (f->state == SCOREBOARD_READY)
         snprintf(pool->trouble, sizeof pool->trouble,
                  "a worker ended by %s as soon as it was ready", obituary_cause(&f->end, cause));
     else
