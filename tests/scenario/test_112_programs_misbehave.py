@@ -291,7 +291,7 @@ def scenario_names_from_the_network_are_safe(t):
 
 def scenario_closes_its_standard_descriptors(t):
     """The client sees the end; the worker is busy until the process ends; others are served."""
-    d = serve(t, sh("exec <&- >&- 2>&-; trap 'exit 0' USR1; while :; do sleep 0.05; done"),
+    d = serve(t, sh("trap 'exit 0' USR1; exec <&- >&- 2>&-; while :; do sleep 0.05; done"),
               workers=2).start()
     with Client(d.port) as client:
         equal(client.recv_all(), b"", "the end")
