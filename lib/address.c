@@ -117,23 +117,6 @@ int address_type(const char *text)
     return scheme ? scheme->type : 0;
 }
 
-static void print_ip(const union socket_address *s, char *text)
-{
-    char host[INET6_ADDRSTRLEN];
-    if (s->any.sa_family == AF_INET) {
-        inet_ntop(AF_INET, &s->in.sin_addr, host, sizeof host);
-        snprintf(text, ADDRESS_TEXT_MAX - 8, "%s:%u", host, ntohs(s->in.sin_port));
-        return;
-    }
-    if (IN6_IS_ADDR_V4MAPPED(&s->in6.sin6_addr)) {
-        inet_ntop(AF_INET, &s->in6.sin6_addr.s6_addr[12], host, sizeof host);
-        snprintf(text, ADDRESS_TEXT_MAX - 8, "%s:%u", host, ntohs(s->in6.sin6_port));
-        return;
-    }
-    inet_ntop(AF_INET6, &s->in6.sin6_addr, host, sizeof host);
-    snprintf(text, ADDRESS_TEXT_MAX - 8, "[%s]:%u", host, ntohs(s->in6.sin6_port));
-}
-
 static void print_unix(const struct address *a, char *text)
 {
     const struct sockaddr_un *un = &a->socket.un;
@@ -149,6 +132,7 @@ static void print_unix(const struct address *a, char *text)
 
 char *address_print(const struct address *a, char text[static ADDRESS_TEXT_MAX])
 {
+    char host[ADDRESS_TEXT_MAX];
     const char *scheme = a->type == SOCK_DGRAM ? "udp" : "tcp";
     if (a->socket.any.sa_family == AF_UNIX)
         print_unix(a, text);
@@ -158,19 +142,9 @@ char *address_print(const struct address *a, char text[static ADDRESS_TEXT_MAX])
         snprintf(text, ADDRESS_TEXT_MAX, "fd://%s", a->name);
     else if (a->dual_stack)
         snprintf(text, ADDRESS_TEXT_MAX, "%s://*:%u", scheme, ntohs(a->socket.in6.sin6_port));
-    else {
-        snprintf(text, ADDRESS_TEXT_MAX, "%s://", scheme);
-        print_ip(&a->socket, text + 6);
-    }
-    return text;
-}
-
-char *address_peer(const union socket_address *peer, char text[static ADDRESS_TEXT_MAX])
-{
-    if (peer->any.sa_family == AF_INET || peer->any.sa_family == AF_INET6)
-        print_ip(peer, text);
     else
-        snprintf(text, ADDRESS_TEXT_MAX, "%s", peer->any.sa_family == AF_UNIX ? "unix" : "");
+        snprintf(text, ADDRESS_TEXT_MAX, "%s://%.*s", scheme, ADDRESS_TEXT_MAX - 8,
+                 address_peer(&a->socket, host));
     return text;
 }
 
