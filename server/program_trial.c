@@ -43,7 +43,7 @@ static bool wait_for_stop(pid_t pid, int *ended)
 static int follow(pid_t pid)
 {
     int status, ignored;
-    bool stopped = wait_for_stop(pid, &status);
+    bool began = wait_for_stop(pid, &status), stopped = began;
     if (stopped &&
         ptrace(PTRACE_SETOPTIONS, pid, NULL, PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL) == 0 &&
         ptrace(PTRACE_CONT, pid, NULL, NULL) == 0)
@@ -53,7 +53,7 @@ static int follow(pid_t pid)
         wait_for_stop(pid, &ignored);
         return 0;
     }
-    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    return began && WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
 int program_trial(int (*execute)(struct error *error), struct error *error)

@@ -201,10 +201,19 @@ static int leave(struct error *problem)
     _exit(3);
 }
 
+/* As the kernel does to a program that does not fit once execve has gone too far to fail. */
+static void end_by_a_signal_is_told(void **state)
+{
+    (void)state;
+    if (!can_try())
+        skip();
+    assert_int_equal(program_trial(die, &error), -1);
+    assert_non_null(strstr(error.text, "signal 9"));
+}
+
 static void end_without_a_report_says_nothing(void **state)
 {
     (void)state;
-    assert_int_equal(program_trial(die, &error), 0);
     assert_int_equal(program_trial(leave, &error), 0);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
@@ -239,6 +248,7 @@ int main(void)
         TEST(missing_interpreter),
         TEST(interpreter_without_end),
         TEST(what_fails_before_is_told_too),
+        TEST(end_by_a_signal_is_told),
         TEST(end_without_a_report_says_nothing),
         TEST(blocked_signals_do_not_matter),
     };
