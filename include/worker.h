@@ -98,6 +98,10 @@ int worker_check(const struct worker_plan *plan, struct error *error);
 /* After worker_prepare(): are programs started before their client is there? */
 bool worker_is_warm(void);
 
+/* Programs, one for each connection: are workers copies of a template (warm.h)? Its answer changes
+ * with the time. */
+bool worker_is_copied(void);
+
 /* After one ended with WORKER_EXIT_EXEC: why, as a text for people. */
 void worker_tell_failure(char *text, size_t size);
 

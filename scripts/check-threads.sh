@@ -1,6 +1,6 @@
 #!/bin/sh
 # Concurrency is by processes: no program starts a thread, no file could. Looks at the programs that
-# check-warnings.sh has built.
+# check-warnings.sh has built. The pool calls clone(2), for processes (server/program_template.c).
 set -u
 bad=0
 
@@ -9,12 +9,17 @@ for header in pthread.h threads.h; do
         bad=1
     fi
 done
+if grep -rnE --include='*.[ch]' 'CLONE_(THREAD|SIGHAND|FILES|FS)\b' lib include server client \
+    supervisor; then
+    bad=1
+fi
 found=0
 for program in build/lint-*/preforkd build/lint-*/preforkd-pool build/lint-*/preforkctl \
     build/lint-*/preforkc; do
     [ -x "$program" ] || continue
     found=1
     for symbol in $(nm -u "$program" | grep -oE '\b(pthread_create|thrd_create|clone3?)\b'); do
+        case $program/$symbol in */preforkd-pool/clone) continue ;; esac
         echo "$program: calls $symbol"
         bad=1
     done

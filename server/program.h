@@ -30,7 +30,8 @@ struct program_client {
 };
 
 /* The client on FD is the program's: execute it. Where that fails the slot's phase is BUSY again,
- * and the worker has to exit with WORKER_EXIT_EXEC; the pool says why (program_failure). */
+ * and the worker has to exit with WORKER_EXIT_EXEC; the pool says why (program_failure). Uses
+ * nothing that may be written but what it is given (program_template.h). */
 void program_become(struct program_client *client, int fd, const union socket_address *peer,
                     struct scoreboard_worker *slot);
 

@@ -29,6 +29,7 @@
 #include "server/host.h"
 #include "server/program.h"
 #include "server/program_listen.h"
+#include "server/program_template.h"
 #include "server/program_warm.h"
 #include "server/session.h"
 #include "server/slot.h"
@@ -94,6 +95,17 @@ int worker_check(const struct worker_plan *plan, struct error *error)
 bool worker_is_warm(void)
 {
     return program_warm_wanted();
+}
+
+/* Who accepts in a template's memory reads nothing from anybody. */
+bool worker_is_copied(void)
+{
+    if (program_warm_wanted())
+        return program.config->warm_fork;
+    for (int i = 0; i < program.plan->listener_count; i++)
+        if (self.datagram[i])
+            return false;
+    return !self.gate.required && program_template_possible();
 }
 
 void worker_tell_failure(char *text, size_t size)
@@ -217,7 +229,8 @@ static void wait_at_gate(void)
 static void init_program(const struct worker_birth *birth)
 {
     struct error error;
-    bool ahead = self.plan->service->kind == CONFIG_LISTEN || program_warm_wanted();
+    bool ahead = self.plan->service->kind == CONFIG_LISTEN || program_warm_wanted() ||
+                 birth->control_fd >= 0;
     if (ahead)
         signals_block_all(); /* what comes from now on finds a program, or none */
     if (self.stopping) {
@@ -231,6 +244,8 @@ static void init_program(const struct worker_birth *birth)
         program_listen_start(birth->slot);
     else if (program_warm_wanted())
         program_warm_start(birth->slot, birth->control_fd < 0 ? -1 : self.plan->keep_below);
+    else if (birth->control_fd >= 0)
+        program_template_serve(self.plan->keep_below);
     else
         return;
     _exit(WORKER_EXIT_INIT);

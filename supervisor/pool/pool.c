@@ -102,7 +102,7 @@ static void follow_policy(struct pool *pool, int64_t *wake_ms)
         &pool->policy, pool->table.starting + unproved, pool->table.ready - unproved, now);
     if (decision.drain > 0)
         pool_drain_workers(pool, decision.drain);
-    if (decision.fork > 0 && (!pool_template_wanted(pool) || pool_template_ready(pool))) {
+    if (decision.fork > 0 && pool_template_ready(pool)) {
         fork_workers(pool, pool_template_most(pool, decision.fork), restart);
         pool->check_at_ms = clock_earlier(pool->check_at_ms, now + pool->limits.start_ms);
     }

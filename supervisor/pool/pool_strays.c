@@ -30,9 +30,10 @@ static ssize_t list_workers(void *owner, struct stray_worker *workers)
         if (pool->templates[i].orders > 0)
             return -1;
         if (pool->templates[i].state != TEMPLATE_NONE)
-            workers[count++] = (struct stray_worker){.pid = pool->templates[i].child.pid,
-                                                     .slot = UINT32_MAX,
-                                                     .program_ms = pool->templates[i].born_ms};
+            workers[count++] = (struct stray_worker){
+                .pid = pool->templates[i].child.pid,
+                .slot = UINT32_MAX,
+                .program_ms = worker_is_warm() ? pool->templates[i].born_ms : CLOCK_NEVER};
     }
     for (uint32_t slot = 0; slot < pool->table.slots; slot++) {
         const struct worker_entry *entry = &pool->table.entries[slot];

@@ -29,7 +29,9 @@ static void on_ready(struct template *t)
     struct pool *pool = t->owner;
     log_debug("template %d is ready after %lld ms", (int)t->child.pid,
               (long long)(clock_now_ms() - t->born_ms));
-    pool->renew_ms = clock_deadline(t->born_ms, pool->service->program.warm_fork_max_age);
+    pool->renew_ms = CLOCK_NEVER;
+    if (worker_is_warm()) /* else what is the same in all copies ends with execve */
+        pool->renew_ms = clock_deadline(t->born_ms, pool->service->program.warm_fork_max_age);
     if (t == current(pool))
         return;
     template_leave(current(pool));
@@ -52,6 +54,20 @@ static int number(const struct pool *pool, const struct template *t)
     return (int)(t - pool->templates);
 }
 
+/* The pool can fork the workers of a cold program itself, and does from now on where they cannot be
+ * had in this way: the system does not allow it, or has no room for it. */
+static bool can_do_without(const struct template *t)
+{
+    return !worker_is_warm() && !t->proved;
+}
+
+static void do_without(struct pool *pool, const char *why)
+{
+    pool->template_refused = true;
+    template_leave(current(pool));
+    log_warning("workers cannot be copies of a template (%s); the pool forks them itself", why);
+}
+
 /* As where a fork is refused: hold-off. Once for all orders that were open. */
 static void on_copied(struct template *t, uint32_t slot, pid_t pid)
 {
@@ -63,7 +79,10 @@ static void on_copied(struct template *t, uint32_t slot, pid_t pid)
     }
     if (pool->policy.stopping || pool_policy_held_until(&pool->policy, now) != CLOCK_NEVER)
         return;
-    snprintf(pool->trouble, sizeof pool->trouble, "cannot copy a worker: %s", strerror(errno));
+    const char *why = strerror(errno);
+    if (can_do_without(t) && pool_template_wanted(pool))
+        do_without(pool, why);
+    snprintf(pool->trouble, sizeof pool->trouble, "cannot copy a worker: %s", why);
     int64_t delay = pool_policy_failed(&pool->policy, true, now, dice_roll());
     log_warning("%s; next try in %lld ms", pool->trouble, (long long)delay);
 }
@@ -85,6 +104,10 @@ static void on_ended(struct template *t, enum template_state state, const struct
                     cause, RENEW_AGAIN_MS);
         return;
     }
+    if (can_do_without(t)) {
+        do_without(pool, cause);
+        return;
+    }
     if (t->proved) {
         log_warning("the template of the workers ended by %s; the next one is started", cause);
         return;
@@ -103,14 +126,14 @@ void pool_template_init(struct pool *pool)
     for (int i = 0; i < 2; i++)
         template_init(&pool->templates[i], &pool->loop, &pool->plan, &events, pool);
     pool->renew_ms = CLOCK_NEVER;
-    if (pool_template_wanted(pool))
-        pool->table.order = pool_template_order;
 }
 
+/* A cold program's worker is better born in its control group than moved there: the kernel makes
+ * all forks of the machine wait for that. A warm one's template has to be elsewhere. */
 bool pool_template_wanted(const struct pool *pool)
 {
-    return pool->service->kind == CONFIG_EXEC && pool->service->program.warm_fork &&
-           worker_is_warm() && !pool->template_refused;
+    return pool->service->kind == CONFIG_EXEC && !pool->template_refused && worker_is_copied() &&
+           (worker_is_warm() || !cgroup_active(&pool->table.cgroup));
 }
 
 static void start(struct pool *pool)
@@ -124,6 +147,10 @@ static void start(struct pool *pool)
 
 bool pool_template_ready(struct pool *pool)
 {
+    bool wanted = pool_template_wanted(pool);
+    pool->table.order = wanted ? pool_template_order : NULL;
+    if (!wanted)
+        return true;
     if (current(pool)->state != TEMPLATE_READY)
         start(pool);
     return current(pool)->state == TEMPLATE_READY;
@@ -152,7 +179,7 @@ bool pool_template_is_deaf(const struct pool *pool, int number)
 
 void pool_template_renew(struct pool *pool)
 {
-    if (current(pool)->state == TEMPLATE_READY)
+    if (worker_is_warm() && current(pool)->state == TEMPLATE_READY)
         pool->renew_ms = clock_earlier(pool->renew_ms, clock_now_ms());
 }
 
@@ -165,7 +192,7 @@ static int64_t check_one(struct pool *pool, struct template *t, int64_t now_ms)
         return CLOCK_NEVER;
     if (now_ms < due)
         return due;
-    if (starting)
+    if (starting && worker_is_warm())
         log_warning("the program did not wait for a client in time (start_timeout), killing it; "
                     "does it use its standard input or output?");
     else

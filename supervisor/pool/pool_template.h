@@ -13,11 +13,12 @@
 
 void pool_template_init(struct pool *pool);
 
-/* Do workers of this pool come from a template? Not where the program has several threads. */
+/* Do workers of this pool come from a template, at present? Not where the program has several
+ * threads. */
 bool pool_template_wanted(const struct pool *pool);
 
-/* Workers are needed: true where one takes orders; else one is started, and will make itself
- * heard. */
+/* Workers are needed: true where they can be made, in the way that worker_table finds set then;
+ * else a template is started, and will make itself heard. */
 bool pool_template_ready(struct pool *pool);
 
 /* How many of COUNT workers can be started now: a template has only so many orders at a time. */

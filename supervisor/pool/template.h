@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * template - the process that workers of a service with warm_fork are copies of (include/warm.h).
+ * template - the process that workers of a program are copies of (include/warm.h).
  *
- * It runs the program up to the point where that would wait for its client, and copies itself on
- * order; the copies are children of the pool. What it says is checked like the word of a worker: a
+ * With warm_fork it runs the program up to the point where that would wait for its client; for a
+ * program that is started cold it is server/program_template.h. It copies itself on order; the
+ * copies are children of the pool. What it says is checked like the word of a worker: a
  * pid counts when the kernel agrees that it is a child of ours.
  *
  * Its states, one phrase each:

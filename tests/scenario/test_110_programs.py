@@ -758,6 +758,66 @@ def scenario_worker_in_accept_leaves_when_told(t):
     equal(answer(d.port, b"x"), b"x", "echo")
 
 
+# ---- the template that makes cold workers
+
+def template_of(d):
+    """The one child of the pool that is not in its table and stays."""
+    def others():
+        workers = d.worker_pids()
+        return {pid for pid, about in process_table().items()
+                if about[2] == d.pool_pid() and about[0] == "preforkd-copier"} - workers
+    return next(iter(wait_until(lambda: len(others()) == 1 and others(), "there is one template")))
+
+
+def scenario_killed_template_is_replaced(t):
+    """Who waits waits on, who is served is served on; the next worker is made by another one."""
+    d = serve(t, ["/bin/cat"], workers=2).start()
+    d.wait_workers(2)
+    before, workers = template_of(d), d.worker_pids()
+    with Client(d.port) as client:
+        client.ask(b"x")
+        send_signal(before, signal.SIGKILL)
+        d.wait_log(level="warning", msg="the template of the workers ended by signal SIGKILL; "
+                                        "the next one is started")
+        equal(d.worker_pids(), workers, "workers")
+        for _ in range(4):
+            equal(answer(d.port, b"x"), b"x", "echo")
+        check(template_of(d) != before, "another one")
+        equal(client.ask(b"y"), b"y", "the client that was there")
+    d.wait_workers(2)
+
+
+def scenario_template_that_hangs_is_replaced(t):
+    """It is killed when it has owed a worker for start_timeout."""
+    d = serve(t, ["/bin/cat"], workers=1, start_timeout="300ms").start()
+    d.wait_workers(1)
+    before = template_of(d)
+    send_signal(before, signal.SIGSTOP)
+    d.expect("template")
+    equal(answer(d.port, b"x"), b"x", "echo by the worker that waited")
+    equal(answer(d.port, b"y"), b"y", "echo by one of another template")
+    check(template_of(d) != before, "another one")
+
+
+def scenario_cold_workers_share_nothing_that_a_program_sees(t):
+    """Each has limits, variables and descriptors as if it were alone, whoever came before it."""
+    d = serve(t, sh("ulimit -n; ulimit -t; env | grep -c .; ls /proc/self/fd | wc -l; cat"),
+              {"limits": {"nofile": 100, "cpu": 50}}, workers=3).start()
+    d.wait_workers(3)
+    answers = {answer(d.port, b"") for _ in range(12)}
+    equal(len(answers), 1, "different answers")
+    equal(next(iter(answers)).split()[:2], [b"100", b"50"], "limits")
+
+
+def scenario_services_behind_a_proxy_have_no_template(t):
+    """Their workers read what a stranger sent before they are the program: each has its memory."""
+    d = serve(t, ["/bin/cat"], workers=1, proxy_protocol="required",
+              proxy_trusted=["127.0.0.1"]).start()
+    d.wait_workers(1)
+    equal([pid for pid, about in process_table().items()
+           if about[2] == d.pool_pid() and about[0] == "preforkd-copier"], [], "templates")
+
+
 # ---- without a file
 
 def command_line(t, *command, workers=1):

@@ -37,6 +37,7 @@
 static enum behaviour { OBEYS, SILENT, EXITS, THREADED, REFUSES, LAZY, DIES } behaviour;
 
 static struct config_service service;
+static bool warm, cold_copies;
 static struct pool pool;
 static struct error error;
 
@@ -76,7 +77,12 @@ _Noreturn void worker_run(const struct worker_plan *plan, const struct worker_bi
 
 bool worker_is_warm(void)
 {
-    return true;
+    return warm;
+}
+
+bool worker_is_copied(void)
+{
+    return warm ? service.program.warm_fork : cold_copies;
 }
 
 int worker_prepare(const struct worker_plan *plan, struct error *problem)
@@ -106,6 +112,7 @@ static int make(void **state)
 {
     (void)state;
     behaviour = OBEYS;
+    warm = true;
     log_configure(LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT);
     service = (struct config_service){.name = (char *)"test", .kind = CONFIG_EXEC};
     service.program.warm_fork = true;
@@ -229,6 +236,92 @@ static void other_kinds_of_workers_are_not(void **state)
     service.program.warm_fork = true;
     service.kind = CONFIG_LISTEN;
     assert_false(pool_template_wanted(&pool));
+}
+
+static int make_cold(void **state)
+{
+    int status = make(state);
+    warm = false;
+    cold_copies = true;
+    service.program.warm_fork = false;
+    return status;
+}
+
+static void cold_workers_are_copies_as_long_as_they_can_be(void **state)
+{
+    (void)state;
+    start_ready(OBEYS);
+    order(2);
+    until_answered();
+    assert_int_equal(workers(), 2);
+    cold_copies = false; /* the program could not be executed, say */
+    assert_true(pool_template_ready(&pool));
+    assert_null(pool.table.order);
+    cold_copies = true;
+    assert_true(pool_template_ready(&pool));
+    assert_non_null(pool.table.order);
+}
+
+/* What copies have in common ends with execve. */
+static void cold_template_is_not_renewed(void **state)
+{
+    (void)state;
+    start_ready(OBEYS);
+    assert_int_equal(pool.renew_ms, CLOCK_NEVER);
+    pool_template_renew(&pool);
+    assert_int_equal(pool.renew_ms, CLOCK_NEVER);
+}
+
+static void without_a_cold_template_the_pool_makes_workers(enum behaviour how, int orders)
+{
+    behaviour = how;
+    assert_false(pool_template_ready(&pool));
+    if (orders > 0) {
+        until(0, TEMPLATE_READY);
+        assert_true(pool_template_ready(&pool));
+        order(orders);
+    }
+    until(0, TEMPLATE_NONE);
+    assert_false(holds_off());
+    assert_int_equal(pool.table.starting, 0);
+    assert_true(pool_template_ready(&pool));
+    assert_null(pool.table.order);
+}
+
+static void cold_template_that_does_not_start(void **state)
+{
+    (void)state;
+    without_a_cold_template_the_pool_makes_workers(EXITS, 0);
+}
+
+static void cold_template_that_makes_nothing(void **state)
+{
+    (void)state;
+    without_a_cold_template_the_pool_makes_workers(DIES, 2);
+}
+
+static void cold_template_that_cannot_copy_itself(void **state)
+{
+    (void)state;
+    start_ready(REFUSES);
+    order(2);
+    until_answered();
+    assert_true(holds_off());
+    assert_true(pool_template_ready(&pool));
+    assert_null(pool.table.order);
+    until(0, TEMPLATE_NONE);
+}
+
+static void cold_template_that_was_killed_is_replaced(void **state)
+{
+    (void)state;
+    start_ready(OBEYS);
+    order(1);
+    until_answered();
+    kill(template(0)->child.pid, SIGKILL);
+    until(0, TEMPLATE_NONE);
+    assert_int_equal(workers(), 1);
+    start_ready(OBEYS);
 }
 
 static void program_with_threads_is_refused(void **state)
@@ -425,12 +518,19 @@ static void all_leave_when_the_pool_stops(void **state)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, release)
+#define COLD(name) cmocka_unit_test_setup_teardown(name, make_cold, release)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(workers_are_copies),
         TEST(other_kinds_of_workers_are_not),
+        COLD(cold_workers_are_copies_as_long_as_they_can_be),
+        COLD(cold_template_is_not_renewed),
+        COLD(cold_template_that_does_not_start),
+        COLD(cold_template_that_makes_nothing),
+        COLD(cold_template_that_cannot_copy_itself),
+        COLD(cold_template_that_was_killed_is_replaced),
         TEST(program_with_threads_is_refused),
         TEST(new_one_takes_over),
         TEST(old_one_answers_what_it_was_asked),
