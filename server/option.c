@@ -41,16 +41,17 @@ static const char *kind_name(enum config_option_kind kind)
 static int parse(const struct preforkd_option *row, const char *text, enum config_option_kind kind,
                  int64_t *number)
 {
+    char *end;
     *number = 0;
     switch (row->type) {
     case PREFORKD_TEXT:
         return kind == CONFIG_OPTION_STRING ? 0 : -1;
     case PREFORKD_BOOLEAN:
         *number = strcmp(text, "true") == 0;
-        return kind == CONFIG_OPTION_BOOLEAN ? 0 : -1;
+        return kind == CONFIG_OPTION_BOOLEAN && (*number || strcmp(text, "false") == 0) ? 0 : -1;
     case PREFORKD_INTEGER:
-        *number = strtoll(text, NULL, 10);
-        return kind == CONFIG_OPTION_INTEGER ? 0 : -1;
+        *number = strtoll(text, &end, 10);
+        return kind == CONFIG_OPTION_INTEGER && end > text && *end == '\0' ? 0 : -1;
     case PREFORKD_DURATION:
         return kind == CONFIG_OPTION_BOOLEAN ? -1 : quantity_parse_duration(text, number);
     case PREFORKD_SIZE:
@@ -70,6 +71,11 @@ static const char *wanted(enum preforkd_type type)
     return names[type];
 }
 
+static bool is_out_of_range(const struct preforkd_option *row, int64_t number)
+{
+    return (row->least != 0 || row->most != 0) && (number < row->least || number > row->most);
+}
+
 static void check_value(const struct preforkd_option *row, const struct config_option *given,
                         int64_t *number, struct buffer *wrong)
 {
@@ -78,21 +84,25 @@ static void check_value(const struct preforkd_option *row, const struct config_o
                       wanted(row->type), kind_name(given->kind),
                       given->kind == CONFIG_OPTION_STRING ? " such as " : "",
                       given->kind == CONFIG_OPTION_STRING ? given->value : "");
-    else if ((row->least != 0 || row->most != 0) && (*number < row->least || *number > row->most))
+    else if (is_out_of_range(row, *number))
         buffer_printf(wrong, "%s: %s = %s is out of range (%" PRId64 " to %" PRId64 "%s)\n",
                       given->place, row->name, given->value, row->least, row->most,
                       row->type == PREFORKD_DURATION ? " ms" : "");
 }
 
-/* A fallback has no kind in the table: it is written as a value of the row's type would be. */
-static void take_fallback(const struct preforkd_option *row, int64_t *number)
+/* A fallback has no kind in the table: it is written as a value of the row's type would be. One
+ * that is wrong would be a 0 that nobody wrote. */
+static void take_fallback(const struct preforkd_option *row, int64_t *number, const char *place,
+                          struct buffer *wrong)
 {
     static const enum config_option_kind kinds[] = {[PREFORKD_TEXT] = CONFIG_OPTION_STRING,
                                                     [PREFORKD_INTEGER] = CONFIG_OPTION_INTEGER,
                                                     [PREFORKD_BOOLEAN] = CONFIG_OPTION_BOOLEAN,
                                                     [PREFORKD_DURATION] = CONFIG_OPTION_STRING,
                                                     [PREFORKD_SIZE] = CONFIG_OPTION_STRING};
-    parse(row, row->fallback, kinds[row->type], number);
+    if (parse(row, row->fallback, kinds[row->type], number) < 0 || is_out_of_range(row, *number))
+        buffer_printf(wrong, "%s: the handler's table: default %s of option \"%s\" is wrong\n",
+                      place, row->fallback, row->name);
 }
 
 static void check_unknown(const struct preforkd_option *table, const struct config_service *service,
@@ -111,21 +121,22 @@ static void check_unknown(const struct preforkd_option *table, const struct conf
     }
 }
 
-static void fill(struct preforkd_options *options, const struct config_service *service,
-                 struct buffer *wrong)
+static void fill_row(const struct preforkd_option *row, const struct config_service *service,
+                     const char **text, int64_t *number, struct buffer *wrong)
 {
-    for (ptrdiff_t i = 0; options->table && options->table[i].name; i++) {
-        const struct preforkd_option *row = &options->table[i];
-        const struct config_option *given = find_option(service, row->name);
-        options->texts[i] = given ? given->value : row->fallback;
-        if (given)
-            check_value(row, given, &options->numbers[i], wrong);
-        else if (row->fallback)
-            take_fallback(row, &options->numbers[i]);
-        else
-            buffer_printf(wrong, "%s: option \"%s\" is missing: %s\n", service->handler_place,
-                          row->name, row->text);
-    }
+    const struct config_option *given = find_option(service, row->name);
+    const char *place = service->handler_place;
+    *text = given ? given->value : row->fallback;
+    if ((unsigned)row->type > PREFORKD_SIZE)
+        buffer_printf(wrong, "%s: the handler's table: type %u of option \"%s\" is unknown\n",
+                      place, (unsigned)row->type, row->name);
+    else if (given)
+        check_value(row, given, number, wrong);
+    else if (row->fallback)
+        take_fallback(row, number, place, wrong);
+    else
+        buffer_printf(wrong, "%s: option \"%s\" is missing%s%s\n", place, row->name,
+                      row->text ? ": " : "", row->text ? row->text : "");
 }
 
 int option_read(struct preforkd_options *options, const struct preforkd_option *table,
@@ -141,7 +152,8 @@ int option_read(struct preforkd_options *options, const struct preforkd_option *
         .numbers = memory_zeroed(rows + 1, sizeof *options->numbers),
     };
     check_unknown(table, service, &wrong);
-    fill(options, service, &wrong);
+    for (size_t i = 0; i < rows; i++)
+        fill_row(&table[i], service, &options->texts[i], &options->numbers[i], &wrong);
     int status = 0;
     if (wrong.length > 0)
         status =
