@@ -1,0 +1,324 @@
+# SPDX-License-Identifier: MIT
+"""Datagrams: who is answered with what, from where, by whom, and whether one is ever lost."""
+import _strptime  # noqa: F401  (while whoever is root: later it may not be readable)
+import calendar
+import signal
+import socket
+import struct
+import time
+
+from datagrams import *
+from harness import *
+from load import Load
+from programs import executable, program_of, serve, sh
+
+
+def udp(t, name="echo", **keys):
+    """A daemon, started, whose only service takes datagrams on 127.0.0.1. (daemon, port)"""
+    port = t.port()
+    d = t.daemon(**{name: {"listen": [f"udp://127.0.0.1:{port}"], "workers": 2, **keys}})
+    return d.start(), port
+
+
+def taken(d, name=None):
+    """Datagrams and connections that the service has taken, as its status says."""
+    return d.service(name)["connections"]["accepted"]
+
+
+# ---- what is answered
+
+def scenario_every_service_answers_datagrams(t):
+    """echo, upper, greet, daytime, time, chargen, each as its RFC says; discard never."""
+    names = ("echo", "upper", "greet", "daytime", "time", "chargen", "discard")
+    ports = {name: t.port() for name in names}
+    d = t.daemon(**{n: {"listen": [f"udp://127.0.0.1:{p}"], "workers": 1}
+                    for n, p in ports.items()}).start()
+    equal(ask(t, ports["echo"], b"Hello"), b"Hello", "echo")
+    equal(ask(t, ports["upper"], b"Hello 1\xe4"), b"HELLO 1\xe4", "upper")
+    equal(ask(t, ports["greet"], "你好".encode("gbk")), b"server: hello, client!", "greet")
+    d.wait_log(msg="message", text="你好")
+    told = time.strptime(ask(t, ports["daytime"], b"").decode(), "%A, %B %d, %Y %H:%M:%S-UTC\r\n")
+    check(abs(calendar.timegm(told) - time.time()) < LIMIT, f"daytime is {told}")
+    (number,) = struct.unpack("!I", ask(t, ports["time"], b""))
+    check(abs(number - 2208988800 - time.time()) < LIMIT, f"time is {number}")
+    equal(ask(t, ports["chargen"], b"x" * 80),
+          bytes(range(32, 104)) + b"\r\n" + bytes(range(33, 39)), "chargen")
+    with Asker(t, ports["discard"]) as asker:
+        asker.send(b"x")
+        wait_until(lambda: taken(d, "discard") == 1, "discard has read it")
+        check(not asker.has_answer(0.1), "discard answered")
+
+
+def scenario_every_kind_of_address(t):
+    """udp on IPv4, IPv6 and both, Unix datagrams by path and abstract name, in one service."""
+    path, abstract = t.path("datagrams"), f"@{t.path('abstract')}"
+    four, six, both = t.port(), t.port(), t.port()
+    t.skip_where(not has_ipv6(), "no IPv6")
+    t.daemon(echo={"listen": [f"udp://127.0.0.1:{four}", f"udp://[::1]:{six}", f"udp://*:{both}",
+                              f"unixgram://{path}", f"unixgram:{abstract}"], "workers": 2}).start()
+    for where in (four, ("::1", six), both, ("::1", both), ("127.0.0.2", both), path, abstract):
+        equal(ask(t, where, b"hello"), b"hello", f"echo of {where}")
+
+
+def scenario_connections_that_keep_messages_apart(t):
+    """seqpacket: each message is answered by one message, for all that have connections."""
+    paths = {name: t.path(name) for name in ("echo", "upper", "greet", "chargen", "time")}
+    t.daemon(**{n: {"listen": [f"seqpacket://{p}"], "workers": 1} for n, p in paths.items()}).start()
+    def dialled(name):
+        made = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        made.settimeout(LIMIT)
+        made.connect(paths[name])
+        return made
+    for name, answer in (("echo", b"ab"), ("upper", b"AB"), ("greet", b"server: hello, client!")):
+        with dialled(name) as client:
+            for _ in range(3):
+                client.send(b"ab")
+                client.send(b"ab")
+                equal([client.recv(100), client.recv(100)], [answer] * 2, name)
+            client.shutdown(socket.SHUT_WR)
+            equal(client.recv(100), b"", "the end")
+    with dialled("time") as client:
+        equal(len(client.recv(100)), 4, "time")
+    with dialled("chargen") as client:
+        equal(client.recv(72), bytes(range(32, 104)), "chargen")
+
+
+def scenario_the_least_and_the_most(t):
+    """Empty datagrams and such of 65,507 bytes, over UDP and Unix; longer ones of Unix are cut."""
+    path, port = t.path("datagrams"), t.port()
+    d = t.daemon(echo={"listen": [f"udp://127.0.0.1:{port}", f"unixgram://{path}"]}).start()
+    longest = bytes(i % 251 for i in range(LONGEST))
+    for where in (port, path):
+        with Asker(t, where) as asker:
+            for data in (b"", longest, b"", b"x", longest):
+                equal(asker.ask(data), data, f"echo of {len(data)} bytes")
+    equal(ask(t, path, longest + b"more"), longest, "echo of a longer one")
+    equal(ask(t, path, b"short"), b"short", "the next one")
+    equal(taken(d), 12, "datagrams are counted")
+
+
+def scenario_answers_come_from_where_was_asked(t):
+    """A service of all addresses answers from the very one; and if everybody was asked, not."""
+    for name, host in (("four", "0.0.0.0"), ("both", "*")):
+        port = t.port()
+        d = t.daemon(name, echo={"listen": [f"udp://{host}:{port}"], "workers": 2}).start()
+        for source in ("127.0.0.1", "127.0.0.3"):
+            for asked in ("127.0.0.1", "127.0.0.2", "127.1.2.3"):
+                equal(ask(t, (asked, port), b"x", (source, 0)), b"x", f"echo of {asked}")
+        with Asker(t, ("127.255.255.255", port)) as asker:
+            asker.send(b"all")
+            wait_until(lambda: taken(d) == 7, "the broadcast has come")
+            check(not asker.has_answer(0.1), "a broadcast was answered")
+        d.stop()
+
+
+def scenario_other_services_are_not_answered(t):
+    """A source that is a service itself: it might answer in turn, or be somebody's victim."""
+    ports = {name: t.port() for name in ("echo", "upper", "chargen", "daytime", "time", "greet")}
+    d = t.daemon(**{n: {"listen": [f"udp://127.0.0.1:{p}"], "workers": 1}
+                    for n, p in ports.items()}).start()
+    sources = [1900, 11211] + ([7, 19, 53] if t.is_root else [])
+    for name, port in ports.items():
+        for host, source in enumerate(sources, 20):
+            with Asker(t, port, (f"127.0.7.{host}", source)) as asker:
+                asker.send(b"x")
+                wait_until(lambda: taken(d, name) == host - 19, "it has come")
+                check(not asker.has_answer(0.02), f"{name} answered port {source}")
+        check(ask(t, port, b"x"), f"{name} answers others")
+
+
+def scenario_two_echo_services_do_not_talk_for_ever(t):
+    """One forged datagram between them ends there, because of its port."""
+    t.skip_where(not t.is_root, "needs port 7")
+    d = t.daemon(echo={"listen": ["udp://127.0.9.1:7"], "workers": 1},
+                 upper={"listen": ["udp://127.0.9.2:7"], "workers": 1})
+    d.start()
+    equal(ask(t, ("127.0.9.1", 7), b"x"), b"x", "echo")
+    d.stop()
+    # What echo would get, were its client upper: sent by ourselves before upper is there.
+    d = t.daemon("other", echo={"listen": ["udp://127.0.9.1:7"], "workers": 1}).start()
+    with Asker(t, ("127.0.9.1", 7), ("127.0.9.2", 7)) as forged:
+        forged.send(b"x")
+        wait_until(lambda: taken(d) == 1, "it has come")
+        check(not forged.has_answer(0.1), "echo answered echo")
+
+
+# ---- many clients, one pool
+
+def scenario_every_datagram_of_many_clients_is_answered(t):
+    """8 clients, 4 workers, thousands of datagrams, none is lost; all workers have a share."""
+    d, port = udp(t, workers=4)
+    with Crowd(t, port, processes=8) as crowd:
+        wait_until(lambda: taken(d) > 4000 and
+                   all(row["connections"] > 0 for row in d.workers()), "all workers have served")
+    equal(crowd.lost, 0, f"lost of {crowd.asked}")
+    wait_until(lambda: taken(d) == crowd.asked, "each is counted once")
+    wait_until(lambda: len(set(d.service()["bytes"].values())) == 1, "as many bytes out as in")
+    equal(d.service()["crashes"], 0, "crashes")
+
+
+def scenario_addresses_of_all_types_share_one_pool(t):
+    """tcp, udp, a Unix socket and Unix datagrams in one service: whichever is busy, the others are
+    served, too."""
+    port, unix, gram = t.port(), t.path("stream"), t.path("datagrams")
+    d = t.daemon(echo={"listen": [f"tcp://127.0.0.1:{port}", f"udp://127.0.0.1:{port}",
+                                  f"unix://{unix}", f"unixgram://{gram}"], "workers": 2}).start()
+    load = Load(port, processes=2)
+    with Crowd(t, port, processes=3) as crowd, Crowd(t, gram, processes=2) as grams:
+        for i in range(50):
+            with Client(unix) as client:
+                equal(client.ask(b"%d" % i), b"%d" % i, "Unix")
+            equal(ask(t, port, b"x"), b"x", "UDP")
+        wait_until(lambda: taken(d) > 3000, "all work")
+    load.stop()
+    check(load.served > 20, f"only {load.served} TCP connections were served")
+    check(crowd.asked > 100 and grams.asked > 100, f"{crowd.asked} UDP, {grams.asked} Unix")
+    equal((load.lost, crowd.lost, grams.lost), ([], 0, 0), "lost")
+
+
+def scenario_a_connection_does_not_keep_datagrams_waiting(t):
+    """A worker that has a client is no worker for datagrams; the other one answers."""
+    port = t.port()
+    d = t.daemon(echo={"listen": [f"tcp://127.0.0.1:{port}", f"udp://127.0.0.1:{port}"],
+                       "workers": 2}).start()
+    with Client(port) as client:
+        client.ask(b"x")
+        for _ in range(20):
+            equal(ask(t, port, b"y"), b"y", "UDP")
+        row = d.worker_of(client)
+        equal(row["connections"], 1, "the worker with the client")
+
+
+# ---- reload, stop, death
+
+@mark(alone=True)
+def scenario_reload_loses_no_datagram(t):
+    """Workers change again and again under load; whatever came is answered."""
+    d, port = udp(t, workers=4)
+    with Crowd(t, port, processes=6) as crowd:
+        for i in range(12):
+            before = taken(d)
+            d.change("echo", idle_timeout=f"{60 + i}s", workers=2 + i % 3)
+            d.reload()
+            wait_until(lambda: taken(d) > before + 200 or
+                       taken(d) < before, "it goes on")
+    equal(crowd.lost, 0, f"lost of {crowd.asked}")
+
+
+@mark(alone=True)
+def scenario_workers_that_are_worn_out_lose_no_datagram(t):
+    """max_connections_per_worker counts datagrams, and costs none."""
+    d, port = udp(t, workers=3, max_connections_per_worker=50)
+    with Crowd(t, port, processes=6) as crowd:
+        wait_until(lambda: taken(d) > 2000, "many workers")
+    equal(crowd.lost, 0, f"lost of {crowd.asked}")
+    equal(d.service()["crashes"], 0, "crashes")
+
+
+def scenario_stop_answers_what_was_taken(t):
+    """SIGTERM under load: it ends at once, with 0, and no answer is left behind half way."""
+    d, port = udp(t, workers=4)
+    with Crowd(t, port, processes=4, patience=1) as crowd:
+        wait_until(lambda: taken(d) > 500, "load")
+        d.stop()
+    check(crowd.lost > 0, "they were answered by nobody")
+
+
+def scenario_a_killed_worker_costs_its_batch_at_most(t):
+    """The socket and what is in its queue belong to the supervisor."""
+    d, port = udp(t, workers=2)
+    d.expect("worker died")
+    with Crowd(t, port, processes=4, patience=0.5) as crowd:
+        for i in range(4):
+            wait_until(lambda: taken(d) > 300 * (i + 1), "load")
+            send_signal(d.workers()[i % 2]["pid"], signal.SIGKILL)
+            wait_until(lambda: d.service()["crashes"] == i + 1, "it is noticed")
+    check(crowd.lost <= 4 * 4, f"{crowd.lost} lost of {crowd.asked}")
+
+
+def scenario_datagrams_wait_while_nobody_is_there(t):
+    """All workers stopped: what comes meanwhile is answered when they go on."""
+    d, port = udp(t, workers=2)
+    pids = d.worker_pids()
+    for pid in pids:
+        send_signal(pid, signal.SIGSTOP)
+    with Asker(t, port) as asker:
+        for i in range(40):
+            asker.send(b"%d" % i)
+        for pid in pids:
+            send_signal(pid, signal.SIGCONT)
+        equal({asker.recv()[0] for _ in range(40)}, {b"%d" % i for i in range(40)}, "answers")
+
+
+def scenario_an_address_that_is_taken_off_is_free(t):
+    """After a reload without it another server can have it, and stops getting nothing."""
+    first, second = t.port(), t.port()
+    d = t.daemon(echo={"listen": [f"udp://127.0.0.1:{first}", f"udp://127.0.0.1:{second}"],
+                       "workers": 2}).start()
+    d.change("echo", listen=[f"udp://127.0.0.1:{second}"])
+    d.reload()
+    def is_free():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind(("127.0.0.1", first))
+                return True
+            except OSError:
+                return False
+    wait_until(is_free, "the address is free")
+    equal(ask(t, second, b"x"), b"x", "the other")
+
+
+def scenario_two_servers_do_not_share_a_port(t):
+    """The second one is refused, and says which address; it does not take half the datagrams."""
+    d, port = udp(t)
+    other = t.daemon("other", echo={"listen": [f"udp://127.0.0.1:{port}"]}).launch()
+    other.expect("cannot bind")
+    other.wait_exit(EXIT_UNAVAILABLE)
+    matches(f"udp://127.0.0.1:{port}.*cannot bind", other.log_text(), "the reason")
+    equal(ask(t, port, b"x"), b"x", "the first one serves")
+
+
+# ---- what is told
+
+def scenario_status_and_access_log(t):
+    """Datagrams count as connections; one line each, with its client, where that is wanted."""
+    d, port = udp(t, access_log=True)
+    with Asker(t, port) as asker:
+        asker.ask(b"hello")
+        asker.ask(b"")
+        peer = "127.0.0.1:%d" % asker.socket.getsockname()[1]
+    d.wait_log(msg="datagram", peer=peer, bytes_in=5, bytes_out=5)
+    d.wait_log(msg="datagram", peer=peer, bytes_in=0, bytes_out=0)
+    service = d.service()
+    equal((service["connections"], service["bytes"]),
+          ({"accepted": 2, "active": 0, "refused": 0}, {"in": 5, "out": 5}), "status")
+
+
+def scenario_no_access_log_where_it_is_not_wanted(t):
+    d, port = udp(t, access_log=False)
+    for _ in range(5):
+        ask(t, port, b"x")
+    equal(d.log_lines(msg="datagram"), [], "lines")
+    wait_until(lambda: taken(d) == 5, "and yet they are counted")
+
+
+def scenario_who_has_no_name_is_served(t):
+    """A Unix client that is bound to nothing cannot be answered, and costs nothing."""
+    path = t.path("datagrams")
+    d = t.daemon(echo={"listen": [f"unixgram://{path}"], "workers": 1, "access_log": True}).start()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as nobody:
+        nobody.sendto(b"hello", path)
+        nobody.sendto(b"", path)
+    d.wait_log(msg="datagram", peer="unix", bytes_in=5, bytes_out=0)
+    d.wait_log(msg="datagram", peer="unix", bytes_in=0, bytes_out=0)
+    equal(ask(t, path, b"x"), b"x", "the next one")
+
+
+def scenario_a_client_that_does_not_read_stops_nobody(t):
+    """Its queue is full: what does not fit is lost to it, others are answered."""
+    path = t.path("datagrams")
+    t.daemon(echo={"listen": [f"unixgram://{path}"], "workers": 1}).start()
+    with Asker(t, path) as lazy:
+        for _ in range(100):
+            lazy.send(b"x" * 1000)
+        equal(ask(t, path, b"y"), b"y", "another client")
