@@ -20,6 +20,8 @@
     COMMAND(status, 0, 0, "", "what runs: services, workers, connections")                         \
     COMMAND(workers, 0, 1, "[SERVICE]", "each worker: state, connections, peer")                   \
     COMMAND(reload, 0, 0, "", "read the configuration again; done when it serves, or refused")     \
+    COMMAND(restart, 0, 1, "[SERVICE]",                                                            \
+            "as reload, with new processes where nothing changed either: for new program files")   \
     COMMAND(stop, 0, 1, "[--now]", "finish the connections in hand and end; --now: cut them")      \
     COMMAND(reopen_logs, 0, 0, "", "open the log file anew, after it was moved away")              \
     COMMAND(scale, 2, 2, "SERVICE N|+N|-N", "set the number of workers of a fixed pool")           \

@@ -9,8 +9,8 @@
 
 #include "lib/config.h"
 
-/* Ask all handlers of CONFIG, one after the other. What is wrong is on standard error, as FILE:LINE:
- * text. True where all is well. Waits for each, start_timeout at most. */
+/* Ask all handlers of CONFIG, one after the other. What is wrong is on standard error, as
+ * FILE:LINE: text. True where all is well. Waits for each, start_timeout at most. */
 bool check_handlers(const struct config *config);
 
 #endif

@@ -45,6 +45,23 @@ static void run_reload(struct supervisor *s, struct control_client *client,
     reload_request(s);
 }
 
+/* Its next pool has new processes of what is on the disk now. */
+static void run_restart(struct supervisor *s, struct control_client *client,
+                        const struct arguments *arguments)
+{
+    const char *name = arguments->count > 0 ? arguments->words[0] : NULL;
+    struct error error;
+    if (name && !services_find(s, name)) {
+        error_set(&error, EXIT_CODE_FAILURE, "there is no service \"%s\"", name);
+        control_refuse(client, error.text);
+        return;
+    }
+    for (size_t i = 0; i < s->service_count; i++)
+        if (!name || strcmp(name, s->services[i]->name) == 0)
+            s->services[i]->restart = true;
+    run_reload(s, client, arguments);
+}
+
 static void run_stop(struct supervisor *s, struct control_client *client,
                      const struct arguments *arguments)
 {

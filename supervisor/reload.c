@@ -188,6 +188,18 @@ static void refuse(struct supervisor *s, const char *problem)
     conclude(s, problem);
 }
 
+static void force_restarts(struct supervisor *s)
+{
+    const struct config *next = s->reload.next;
+    for (size_t i = 0; i < next->service_count; i++) {
+        struct service *service = services_find(s, next->services[i].name);
+        if (service && service->restart)
+            reload_plan_force(&s->reload.plan, i);
+    }
+    for (size_t i = 0; i < s->service_count; i++)
+        s->services[i]->restart = false;
+}
+
 static void begin(struct supervisor *s)
 {
     struct error error;
@@ -200,6 +212,7 @@ static void begin(struct supervisor *s)
         refuse(s, error.text);
     } else {
         s->reload.state = RELOAD_PREPARING;
+        force_restarts(s);
         if (prepare(s, &error) < 0)
             roll_back(s, error.text);
         else if (s->reload.plan.added + s->reload.plan.changed == 0)

@@ -68,6 +68,15 @@ int reload_plan_make(struct reload_plan *plan, const struct config *now, const s
     return 0;
 }
 
+void reload_plan_force(struct reload_plan *plan, size_t index)
+{
+    if (plan->actions[index] != RELOAD_KEEP)
+        return;
+    plan->actions[index] = RELOAD_CHANGE;
+    plan->kept--;
+    plan->changed++;
+}
+
 void reload_plan_release(struct reload_plan *plan)
 {
     free(plan->actions);

@@ -21,6 +21,8 @@ struct reload_plan {
 /* Compare. Returns 0, or -1 with ERROR naming the key that cannot change while preforkd runs. */
 int reload_plan_make(struct reload_plan *plan, const struct config *now, const struct config *next,
                      struct error *error);
+/* Change service INDEX even where it is the same. */
+void reload_plan_force(struct reload_plan *plan, size_t index);
 void reload_plan_release(struct reload_plan *plan);
 
 #endif

@@ -39,6 +39,7 @@ struct service {
     enum service_state state; /* set by service_update() only */
     bool was_ready;           /* some pool was READY */
     bool reloading;           /* coming belongs to the reload */
+    bool restart;             /* the next reload replaces its pool, changed or not */
     bool failed;
     unsigned generation;    /* of the newest pool */
     int64_t workers;        /* wanted, where SCALE or TTIN changed it; 0: as configured */

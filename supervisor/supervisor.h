@@ -9,8 +9,8 @@
 #include "lib/loop.h"
 #include "supervisor/control.h"
 #include "supervisor/listener.h"
-#include "supervisor/orphans.h"
 #include "supervisor/options.h"
+#include "supervisor/orphans.h"
 #include "supervisor/reload.h"
 #include "supervisor/service.h"
 

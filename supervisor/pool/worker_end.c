@@ -94,13 +94,17 @@ static void log_connection(struct pool *pool, const struct obituary *o,
                            const struct worker_entry *ended, enum worker_end_kind kind)
 {
     struct log_line line;
-    const struct scoreboard_worker *shown = &pool->plan.scoreboard->slots[o->slot].worker;
+    char proxy[ADDRESS_TEXT_MAX];
+    const struct scoreboard_slot *slot = &pool->plan.scoreboard->slots[o->slot];
+    const struct scoreboard_worker *shown = &slot->worker;
     enum worker_end reason = ended->notice.given ? ended->notice.reason : WORKER_END_PROGRAM;
     bool crashed = kind == WORKER_END_KIND_CRASHED;
     if (!pool->service->access_log && reason == WORKER_END_PROGRAM && !crashed)
         return;
     log_begin(&line, crashed ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "connection");
     log_text(&line, "peer", o->peer);
+    if (scoreboard_proxy(slot, proxy)[0] != '\0')
+        log_text(&line, "proxy", proxy);
     log_int(&line, "worker_pid", o->pid);
     log_seconds(&line, "duration_s", clock_now_us() - SCOREBOARD_LOAD(shown->started_us));
     log_text(&line, "end", worker_end_names[reason]);

@@ -666,3 +666,36 @@ def scenario_log_settings_change_by_reload(t):
     with Client(d.port) as client:
         client.ask(b"x")
     d.wait_log(msg="connection", peer=client.peer, limit=3)
+
+
+def scenario_restart_replaces_processes(t):
+    """New processes although nothing changed, of one service or of all; a failure changes nothing."""
+    program = t.path("version.sh")
+    def release(number):
+        with open(program, "w", encoding="utf-8") as file:
+            file.write(f"#!/bin/sh\nread line\necho {number}\n")
+        os.chmod(program, 0o755)
+    release(1)
+    d = t.daemon(echo={"workers": 2},
+                 ver={"workers": 2, "handler": {"type": "exec", "command": [program],
+                                                "warm": "io", "warm_fork": True}}).start()
+    def answer():
+        with Client(d.ports["ver"]) as client:
+            return client.send(b"x\n").recv_exactly(2)
+    equal(answer(), b"1\n", "the first version")
+    release(2)
+    before = {name: d.pool_pid(name) for name in ("echo", "ver")}
+    equal(d.ctl("restart", "ver").returncode, EXIT_OK, "restart")
+    equal(answer(), b"2\n", "the second version")
+    equal(d.pool_pid("echo"), before["echo"], "the pool of the other service")
+    equal(d.ctl("restart").returncode, EXIT_OK, "restart of all")
+    check(d.pool_pid("echo") != before["echo"], "every service has a new pool")
+    os.unlink(program)
+    present = d.pool_pid("ver")
+    done = d.ctl("restart", "ver")
+    equal(done.returncode, 1, "restart of a program that is not there")
+    matches("version.sh: No such file", done.stderr, "why")
+    equal(d.pool_pid("ver"), present, "the pool that serves on")
+    matches('no service "vre"', d.ctl("restart", "vre").stderr, "a service that is not there")
+    d.expect("reload failed, nothing changed")
+    d.expect("pool died")
