@@ -6,15 +6,12 @@
 #ifndef SERVER_PROXY_GATE_H
 #define SERVER_PROXY_GATE_H
 
-#include "lib/cidr.h"
 #include "lib/config.h"
-#include "server/proxy_receive.h"
+#include "server/proxy_judge.h"
 
 struct proxy_gate {
     bool required; /* else every connection is its peer's own */
-    struct cidr *trusted;
-    size_t count;
-    int64_t timeout_ms;
+    struct proxy_rules rules;
 };
 
 /* As SERVICE has it; its networks have been checked. In the pool. */
