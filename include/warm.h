@@ -20,10 +20,13 @@
 #ifndef WARM_H
 #define WARM_H
 
+#include "lib/cidr.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WARM_VARIABLE "PREFORKD_WARM"
+#define WARM_VARIABLE       "PREFORKD_WARM"
+#define WARM_PROXY_VARIABLE "PREFORKD_PROXY" /* only where the service is behind a proxy */
 
 enum warm_mode {
     WARM_OFF,   /* cold: the program is executed when its client is there */
@@ -76,5 +79,26 @@ char *warm_print(const struct warm_plan *plan, char text[static WARM_TEXT_MAX]);
 
 /* 0, or -1 where TEXT is not what warm_print() writes. */
 int warm_parse(const char *text, struct warm_plan *plan);
+
+/* proxy_protocol = "required": each client is introduced by the header of the PROXY protocol, which
+ * is read before the program has the connection; without it the connection is closed. */
+struct warm_proxy {
+    int64_t timeout_ms;         /* for the header */
+    bool log;                   /* tell who was refused */
+    const struct cidr *trusted; /* networks whose headers count; COUNT of them, at least one */
+    size_t count;
+};
+
+/* The text of WARM_PROXY_VARIABLE's value, in WARM_PROXY_ROOM(proxy->count) bytes. Returns TEXT.
+ * lib/warm_proxy.c */
+#define WARM_PROXY_ROOM(count) (CIDR_TEXT_MAX * (count) + 32)
+char *warm_proxy_print(const struct warm_proxy *proxy, char *text);
+
+/* As many networks are in TEXT at most. */
+size_t warm_proxy_networks(const char *text);
+
+/* 0, or -1 where TEXT is not what warm_proxy_print() writes. The networks are put into TRUSTED,
+ * which has room for warm_proxy_networks() of them. */
+int warm_proxy_parse(const char *text, struct warm_proxy *proxy, struct cidr *trusted);
 
 #endif

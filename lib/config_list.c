@@ -70,14 +70,25 @@ static bool is_there(const struct config_list *list, const char *text, size_t le
     return false;
 }
 
+/* TEXT begins with the LENGTH bytes of a variable's name. */
+static bool is_reserved(const char *text, size_t length)
+{
+    static const char *const names[] = {WARM_VARIABLE, WARM_PROXY_VARIABLE};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strlen(names[i]) == length && strncmp(text, names[i], length) == 0)
+            return true;
+    return false;
+}
+
 static void add_variable(struct config_reader *reader, const config_setting_t *place,
                          struct config_list *list, const char *text)
 {
     const char *equals = strchr(text, '=');
     if (!equals || !is_variable(text, (size_t)(equals - text)))
         config_complain(reader, place, "a variable is written \"NAME=value\", not \"%s\"", text);
-    else if (strncmp(text, WARM_VARIABLE "=", sizeof WARM_VARIABLE) == 0)
-        config_complain(reader, place, "%s is for preforkd's own use", WARM_VARIABLE);
+    else if (is_reserved(text, (size_t)(equals - text)))
+        config_complain(reader, place, "%.*s is for preforkd's own use", (int)(equals - text),
+                        text);
     else if (is_there(list, text, (size_t)(equals - text) + 1))
         config_complain(reader, place, "the variable %.*s is given twice", (int)(equals - text),
                         text);

@@ -165,15 +165,26 @@ static void place_descriptors(int fd)
     dup2(fd, STDOUT_FILENO);
 }
 
-void program_become(struct program_client *client, int fd, const union socket_address *peer,
-                    struct scoreboard_worker *slot)
+/* Who the client is, for everybody who asks. */
+static void introduce(struct program_client *client, int fd, const union socket_address *peer,
+                      const struct proxy_header *header, struct scoreboard_worker *slot)
 {
-    struct error error;
+    bool told = header && proxy_header_names_client(header);
     slot_begin(slot, peer);
+    if (told)
+        slot_set_client(slot, &header->source, peer);
     SCOREBOARD_STORE(slot->started_us, clock_now_us());
-    ucspi_describe(&client->connection, fd, peer);
+    ucspi_describe(&client->connection, fd, told ? &header->source : peer,
+                   told ? &header->destination : NULL);
     for (int i = 0; i < client->connection.count; i++)
         program_environment_put(&client->environment, client->connection.text[i]);
+}
+
+void program_become(struct program_client *client, int fd, const union socket_address *peer,
+                    const struct proxy_header *header, struct scoreboard_worker *slot)
+{
+    struct error error;
+    introduce(client, fd, peer, header, slot);
     signals_block_all();
     slot_set_phase(slot, SCOREBOARD_PROGRAM); /* from here on the pool looks after it */
     prctl(PR_SET_PDEATHSIG, 0);

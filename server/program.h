@@ -14,6 +14,7 @@
 #include "lib/address.h"
 #include "server/program_environment.h"
 #include "server/program_file.h"
+#include "server/proxy_header.h"
 #include "server/ucspi.h"
 
 /* In the pool, before any fork: find the program, try whether it can be executed as configured. 0,
@@ -29,11 +30,12 @@ struct program_client {
     struct program_environment environment;
 };
 
-/* The client on FD is the program's: execute it. Where that fails the slot's phase is BUSY again,
+/* The client on FD, which PEER has connected, is the program's, or who is named in HEADER, what a
+ * proxy sent (NULL: nothing): execute it. Where that fails the slot's phase is BUSY again,
  * and the worker has to exit with WORKER_EXIT_EXEC; the pool says why (program_failure). Uses
  * nothing that may be written but what it is given (program_template.h). */
 void program_become(struct program_client *client, int fd, const union socket_address *peer,
-                    struct scoreboard_worker *slot);
+                    const struct proxy_header *header, struct scoreboard_worker *slot);
 
 /* In any process of the pool: the errno of an attempt to execute it that failed for a client; 0
  * where there was none since it last worked. program_doubt() says that there was one. */

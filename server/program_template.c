@@ -144,7 +144,7 @@ static int live(void *argument)
     wait_at_gate(cell);
     int fd = accept_next(&acceptor, &peer);
     if (fd >= 0) {
-        program_become(&cell->client, fd, &peer, cell->slot);
+        program_become(&cell->client, fd, &peer, NULL, cell->slot);
         _exit(WORKER_EXIT_EXEC);
     }
     if (!cell->stopping)

@@ -8,6 +8,7 @@
 #include "lib/log.h"
 #include "lib/memory.h"
 #include "server/program.h"
+#include "server/proxy_gate.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -106,11 +107,28 @@ static int fill_plan(struct warm_plan *warm, uint32_t slot, int control_fd, stru
     return next < 0 ? no_room(error) : 0;
 }
 
+/* Who waits in the program has no configuration to look at. */
+static void put_proxy(void)
+{
+    struct proxy_gate gate;
+    proxy_gate_init(&gate, program.plan->service);
+    if (!gate.required)
+        return;
+    const struct warm_proxy proxy = {.timeout_ms = gate.rules.timeout_ms,
+                                     .log = program.plan->service->access_log,
+                                     .trusted = gate.rules.trusted,
+                                     .count = gate.rules.count};
+    char *text = memory_zeroed(WARM_PROXY_ROOM(proxy.count), 1);
+    program_environment_put(&program.environment, memory_printf("%s=%s", WARM_PROXY_VARIABLE,
+                                                                warm_proxy_print(&proxy, text)));
+}
+
 /* What the configuration wants preloaded comes behind us. */
 static void put_variables(const struct warm_plan *warm)
 {
     char text[WARM_TEXT_MAX];
     const char *theirs = program_environment_get(&program.environment, "LD_PRELOAD");
+    put_proxy();
     program_environment_put(&program.environment,
                             memory_printf("%s=%s", WARM_VARIABLE, warm_print(warm, text)));
     program_environment_put(&program.environment,

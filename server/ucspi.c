@@ -135,11 +135,21 @@ static void describe_unix(struct ucspi *u, int fd, const union socket_address *l
         add(u, "IPCLOCALPATH", path);
 }
 
-void ucspi_describe(struct ucspi *u, int fd, const union socket_address *peer)
+/* Whom a proxy has told is not at the other end of FD: of its credentials nothing is known. */
+static void describe_told(struct ucspi *u, const union socket_address *peer,
+                          const union socket_address *local)
+{
+    socklen_t before = offsetof(struct sockaddr_un, sun_path);
+    if (peer->any.sa_family == AF_UNIX)
+        describe_unix(u, -1, local, before + (socklen_t)strlen(local->un.sun_path));
+    else
+        describe_tcp(u, peer, local);
+}
+
+static void describe_own(struct ucspi *u, int fd, const union socket_address *peer)
 {
     union socket_address local = {0};
     socklen_t length = sizeof local;
-    u->count = 0;
     if (getsockname(fd, &local.any, &length) < 0) {
         local.any.sa_family = peer->any.sa_family;
         length = 0;
@@ -148,4 +158,14 @@ void ucspi_describe(struct ucspi *u, int fd, const union socket_address *peer)
         describe_unix(u, fd, &local, length);
     else
         describe_tcp(u, peer, &local);
+}
+
+void ucspi_describe(struct ucspi *u, int fd, const union socket_address *peer,
+                    const union socket_address *local)
+{
+    u->count = 0;
+    if (local)
+        describe_told(u, peer, local);
+    else
+        describe_own(u, fd, peer);
 }

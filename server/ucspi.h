@@ -25,7 +25,10 @@ struct ucspi {
 /* Every name that ucspi_describe() may set; ends with NULL. */
 extern const char *const ucspi_names[];
 
-/* Describe the connection on FD whose client is PEER. */
-void ucspi_describe(struct ucspi *ucspi, int fd, const union socket_address *peer);
+/* Describe the connection on FD whose client is PEER. LOCAL is where the client connected to, as a
+ * proxy told it together with PEER (a path has a NUL byte somewhere); NULL: PEER is who connected
+ * to FD. */
+void ucspi_describe(struct ucspi *ucspi, int fd, const union socket_address *peer,
+                    const union socket_address *local);
 
 #endif

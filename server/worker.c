@@ -287,10 +287,11 @@ static int next_client(struct acceptor *acceptor, union socket_address *peer)
     return fd;
 }
 
-static _Noreturn void become_program(int fd, const union socket_address *peer)
+static _Noreturn void become_program(int fd, const union socket_address *peer,
+                                     const struct proxy_header *header)
 {
     struct program_client client = {.environment = program.environment};
-    program_become(&client, fd, peer, self.connection.slot);
+    program_become(&client, fd, peer, header, self.connection.slot);
     _exit(WORKER_EXIT_EXEC);
 }
 
@@ -300,7 +301,7 @@ static void serve_program(int fd, const union socket_address *peer)
     struct scoreboard_worker *slot = self.connection.slot;
     struct proxy_header header;
     if (proxy_gate_pass(&self.gate, fd, peer, NULL, self.plan->service->access_log, &header))
-        become_program(fd, proxy_header_names_client(&header) ? &header.source : peer);
+        become_program(fd, peer, &header);
     SCOREBOARD_STORE(slot->refused, SCOREBOARD_LOAD(slot->refused) + 1);
     close(fd);
 }
@@ -349,7 +350,7 @@ static void hand_datagrams_over(int listener)
         int fd = fcntl(p.fd, F_DUPFD_CLOEXEC, self.plan->keep_below);
         if (self.stopping)
             return;
-        become_program(fd, &nobody);
+        become_program(fd, &nobody, NULL);
     }
 }
 

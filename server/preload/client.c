@@ -13,6 +13,7 @@
 #include "server/preload/descriptors.h"
 #include "server/preload/drain.h"
 #include "server/preload/environment.h"
+#include "server/preload/proxied.h"
 #include "server/preload/standard.h"
 #include "server/preload/template.h"
 #include "server/slot.h"
@@ -102,16 +103,27 @@ static void tell(enum accept_news news, int number)
         complaint("the listening socket is unusable", number);
 }
 
-static int accept_client(union socket_address *peer)
+/* An acceptor for the plan's listeners, whose numbers are put in LISTENERS. */
+static struct acceptor make_acceptor(int listeners[CHANNEL_LISTENERS_MAX])
 {
-    int listeners[CHANNEL_LISTENERS_MAX];
-    struct acceptor acceptor = {.listeners = listeners,
-                                .count = self.plan->listener_count,
-                                .stopping = &drain_asked,
-                                .tell = tell};
-    for (int i = 0; i < acceptor.count; i++)
+    for (int i = 0; i < self.plan->listener_count; i++)
         listeners[i] = self.plan->listener_first + i;
-    int fd = accept_next(&acceptor, peer);
+    return (struct acceptor){.listeners = listeners,
+                             .count = self.plan->listener_count,
+                             .stopping = &drain_asked,
+                             .tell = tell};
+}
+
+/* The first whom nobody has to turn away. */
+static int accept_client(union socket_address *peer, struct proxy_header *header,
+                         struct scoreboard_worker *slot)
+{
+    int listeners[CHANNEL_LISTENERS_MAX], fd;
+    struct acceptor acceptor = make_acceptor(listeners);
+    while ((fd = accept_next(&acceptor, peer)) >= 0 && !proxied_pass(fd, peer, header)) {
+        SCOREBOARD_STORE(slot->refused, SCOREBOARD_LOAD(slot->refused) + 1);
+        syscall(SYS_close, fd);
+    }
     if (fd < 0 && !drain_asked)
         _exit(WORKER_EXIT_SOCKET);
     return fd;
@@ -119,7 +131,7 @@ static int accept_client(union socket_address *peer)
 
 /* As worker_run(), up to its first client. All signals are blocked before and behind it. */
 static int wait_as_worker(const sigset_t *mask, union socket_address *peer,
-                          struct scoreboard_slot *slot)
+                          struct proxy_header *header, struct scoreboard_slot *slot)
 {
     drain_begin(mask, self.plan->pool_pid);
     /* The signal may have come before somebody was there to receive it. */
@@ -127,16 +139,25 @@ static int wait_as_worker(const sigset_t *mask, union socket_address *peer,
         leave(&slot->worker);
     say_ready(&slot->worker);
     wait_at_gate();
-    int fd = accept_client(peer);
+    int fd = accept_client(peer, header, &slot->worker);
     if (fd < 0)
         leave(&slot->worker);
     drain_end();
     return fd;
 }
 
-static void set_variables(int fd, const union socket_address *peer)
+/* For everybody who asks: the pool, whose the slot is from here on, and the program. */
+static void introduce(int fd, const union socket_address *peer, const struct proxy_header *header,
+                      struct scoreboard_worker *slot)
 {
-    ucspi_describe(&self.variables, fd, peer);
+    bool told = proxy_header_names_client(header);
+    slot_begin(slot, peer);
+    if (told)
+        slot_set_client(slot, &header->source, peer);
+    SCOREBOARD_STORE(slot->started_us, clock_now_us());
+    slot_set_phase(slot, SCOREBOARD_PROGRAM);
+    ucspi_describe(&self.variables, fd, told ? &header->source : peer,
+                   told ? &header->destination : NULL);
     for (int i = 0; i < self.variables.count; i++)
         self.texts[i] = self.variables.text[i];
     environment_add(self.texts, self.variables.count, ucspi_names);
@@ -145,18 +166,16 @@ static void set_variables(int fd, const union socket_address *peer)
 static void take(const sigset_t *mask)
 {
     union socket_address peer;
+    struct proxy_header header;
     if (self.plan->control_fd >= 0) {
         template_serve(self.plan, mask);
         self.pid = getpid();
         self.taker = gettid();
     }
     struct scoreboard_slot *slot = map_slot();
-    int fd = wait_as_worker(mask, &peer, slot);
-    slot_begin(&slot->worker, &peer);
-    SCOREBOARD_STORE(slot->worker.started_us, clock_now_us());
-    slot_set_phase(&slot->worker, SCOREBOARD_PROGRAM); /* from here on the slot is the pool's */
+    int fd = wait_as_worker(mask, &peer, &header, slot);
+    introduce(fd, &peer, &header, &slot->worker);
     munmap(self.scoreboard, self.size);
-    set_variables(fd, &peer);
     standard_replace(fd);
     descriptors_close();
 }

@@ -109,6 +109,7 @@ static bool remove_library(char *value, int library_fd)
 void environment_clean(int library_fd)
 {
     remove_name(environ, WARM_VARIABLE, strlen(WARM_VARIABLE));
+    remove_name(environ, WARM_PROXY_VARIABLE, strlen(WARM_PROXY_VARIABLE));
     for (char **variable = environ; variable && *variable; variable++)
         if (has_name(*variable, PRELOAD, strlen(PRELOAD)) &&
             remove_library(*variable + strlen(PRELOAD "="), library_fd)) {

@@ -8,7 +8,7 @@
 #ifndef SERVER_PRELOAD_ENVIRONMENT_H
 #define SERVER_PRELOAD_ENVIRONMENT_H
 
-/* Remove the variable of the plan, and the library with number LIBRARY_FD from LD_PRELOAD, from the
+/* Remove the variables of warm.h, and the library with number LIBRARY_FD from LD_PRELOAD, from the
  * program's environment; make room in it, so that environment_add() need not replace the list. */
 void environment_clean(int library_fd);
 

@@ -11,6 +11,7 @@
 #include "server/preload/complaint.h"
 #include "server/preload/descriptors.h"
 #include "server/preload/environment.h"
+#include "server/preload/proxied.h"
 #include "server/preload/real.h"
 #include "server/preload/standard.h"
 
@@ -24,10 +25,11 @@ __attribute__((constructor)) static void preload_begin(void)
     const char *text = environment_get(environ, WARM_VARIABLE);
     if (!text || warm_parse(text, &plan) < 0)
         return;
+    standard_remember(); /* first: complaints depend on it */
+    proxied_adopt(environment_get(environ, WARM_PROXY_VARIABLE));
     environment_clean(plan.library_fd);
     if (descriptors_adopt(&plan) < 0)
         complaint_exit("a descriptor of the worker is not there", errno, WORKER_EXIT_SYSTEM);
-    standard_remember();
     real_load();
     client_expect(&plan);
     if (plan.mode == WARM_START)

@@ -8,6 +8,7 @@
 #include "server/preload/descriptors.h"
 #include "server/preload/environment.h"
 #include "server/preload/image.h"
+#include "server/preload/proxied.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -25,10 +26,10 @@ static bool describe(struct succession *s, const char *preload)
 
 static bool pass_on(struct succession *s, char *const *environment)
 {
-    char *const variables[] = {s->plan, s->preload};
+    char *const variables[] = {s->plan, s->preload, proxied_variable()};
     if (!describe(s, environment_get(environment, "LD_PRELOAD")))
         return false;
-    s->list = environment_with(environment, variables, 2);
+    s->list = environment_with(environment, variables, variables[2] ? 3 : 2);
     if (!s->list)
         return false;
     descriptors_pass_on(true);

@@ -222,6 +222,8 @@ static void name_that_is_preforkds_own_is_refused(void **state)
                    "4: PREFORKD_WARM is for preforkd's own use");
     expect_refused(CAT "environment = {\nPREFORKD_WARM = 1; };",
                    "4: PREFORKD_WARM is for preforkd's own use");
+    expect_refused(CAT "environment = [ \"PREFORKD_PROXY=1\" ];",
+                   "3: PREFORKD_PROXY is for preforkd's own use");
     expect_environment("environment = [ \"PREFORKD_WARMER=1\", \"PREFORKD_WAR=2\", "
                        "\"preforkd_warm=3\" ];",
                        "PREFORKD_WARMER=1", "PREFORKD_WAR=2", "preforkd_warm=3");

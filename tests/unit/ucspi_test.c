@@ -13,6 +13,7 @@
 /* cmocka wants the three above first. */
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,7 +81,7 @@ static void describe(union socket_address *address, socklen_t length)
     assert_int_equal(connect(client, &address->any, length), 0);
     served = accept(listener, &peer.any, &size);
     assert_true(served >= 0);
-    ucspi_describe(&ucspi, served, &peer);
+    ucspi_describe(&ucspi, served, &peer, NULL);
 }
 
 static bool listens(union socket_address *address, socklen_t length)
@@ -147,7 +148,7 @@ static void longest_addresses_fit(void **state)
     (void)state;
     memset(&peer.in6.sin6_addr, 0xFE, sizeof peer.in6.sin6_addr);
     peer.in6.sin6_scope_id = 7;
-    ucspi_describe(&ucspi, -1, &peer);
+    ucspi_describe(&ucspi, -1, &peer, NULL);
     expect("TCPREMOTEIP", "fefe:fefe:fefe:fefe:fefe:fefe:fefe:fefe");
     expect("TCPREMOTEPORT", "65535");
 }
@@ -262,8 +263,39 @@ static void unnamed_socket_has_no_path(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     client = ends[0];
     served = ends[1];
-    ucspi_describe(&ucspi, served, &peer);
+    ucspi_describe(&ucspi, served, &peer, NULL);
     expect_ipc(NULL);
+}
+
+/* The connection itself is another one, to the proxy. */
+static void client_of_a_proxy_is_told_as_the_proxy_tells_it(void **state)
+{
+    union socket_address at = {.in = {.sin_family = AF_INET}}, to = at;
+    (void)state;
+    inet_pton(AF_INET, "192.0.2.1", &at.in.sin_addr);
+    inet_pton(AF_INET, "192.0.2.1", &to.in.sin_addr);
+    at.in.sin_port = htons(56324);
+    to.in.sin_port = htons(443);
+    unnamed_socket_has_no_path(state);
+    ucspi_describe(&ucspi, served, &at, &to);
+    expect_tcp("192.0.2.1", 56324, 443);
+}
+
+/* Its credentials would be the proxy's. */
+static void unix_client_of_a_proxy_has_no_credentials(void **state)
+{
+    union socket_address at = {.any.sa_family = AF_UNIX}, to;
+    (void)state;
+    unnamed_socket_has_no_path(state);
+    unix_address(&to, "/run/server", sizeof "/run/server");
+    ucspi_describe(&ucspi, served, &at, &to);
+    assert_int_equal(ucspi.count, 2);
+    expect("PROTO", "IPC");
+    expect("IPCLOCALPATH", "/run/server");
+    unix_address(&to, "\0abstract", sizeof "\0abstract"); /* where it ends is not told */
+    ucspi_describe(&ucspi, served, &at, &to);
+    assert_int_equal(ucspi.count, 1);
+    expect("PROTO", "IPC");
 }
 
 static bool is_named(const char *text)
@@ -307,6 +339,8 @@ int main(void)
         TEST(abstract_name_that_cannot_be_told_is_not),
         TEST(longest_abstract_name_fits),
         TEST(unnamed_socket_has_no_path),
+        TEST(client_of_a_proxy_is_told_as_the_proxy_tells_it),
+        TEST(unix_client_of_a_proxy_has_no_credentials),
         TEST(every_name_is_in_the_list),
     };
     return cmocka_run_group_tests_name("ucspi", tests, NULL, NULL);
