@@ -96,6 +96,11 @@ static void check_kind(struct config_reader *reader, const config_setting_t *gro
                               service->max_connections_per_worker};
     if (config_is_program(service) && !config_given(group, "idle_timeout"))
         service->idle_timeout = 0;
+    if (service->kind == CONFIG_LISTEN && service->program.ready_after >= service->start_timeout)
+        config_complain(
+            reader, config_place(group, "start_timeout"),
+            "start_timeout has to be longer than ready_after of the handler, or nothing "
+            "ever gets ready");
     if (service->kind == CONFIG_EXEC && takes_datagrams(service))
         check_wait_service(reader, group, service);
     for (int i = 0; service->kind == CONFIG_LISTEN && i < 3; i++)

@@ -93,7 +93,7 @@
 
 #define CONFIG_LISTEN_KEYS \
     LIST(protocols, "how it is told of its sockets: systemd, server_starter, einhorn; default all") \
-    DURATION(ready_after, 1000, 0, CONFIG_DAY_MS, \
+    DURATION(ready_after, 1000, 0, CONFIG_DAY_MS / 2, \
              "a program that says nothing counts as ready when it has lived that long; 0 = only " \
              "READY=1 or an acknowledgement count") \
     CHOICE(stop_signal, CONFIG_STOP_TERM, config_stop_signal_names, "what tells it to finish") \

@@ -28,12 +28,14 @@ int credentials_lookup(struct credentials *c, const char *user, struct error *er
 {
     errno = 0;
     const struct passwd *entry = getpwnam(user);
+    if (!entry && user[strspn(user, "0123456789")] == '\0') /* a number, as of a name it has */
+        entry = getpwuid((uid_t)strtoul(user, NULL, 10));
     if (!entry && errno != 0 && errno != ENOENT && errno != ESRCH)
         return error_set_errno(error, EXIT_CODE_CONFIG, "cannot look up user \"%s\"", user);
     if (!entry)
         return error_set(error, EXIT_CODE_CONFIG, "there is no user \"%s\" on this system", user);
     *c = (struct credentials){.uid = entry->pw_uid, .gid = entry->pw_gid};
-    find_groups(c, user);
+    find_groups(c, entry->pw_name);
     return 0;
 }
 

@@ -203,8 +203,14 @@ char *program_file_reason(const struct program_file *file, int number,
         hint = " (no #! line, or made for another machine)";
     else if ((number == ENOENT || number == EACCES) && executable &&
              interpreter_of(head, interpreter)) {
-        hint = ", its interpreter is ";
+        size_t length = strlen(interpreter);
+        bool dos = interpreter[length - 1] == '\r';
+        hint = dos ? "; its first line ends in a carriage return (\\r), as on Windows: "
+                   : ", its interpreter is ";
+        interpreter[length - dos] = '\0';
         more = interpreter;
+    } else if (number == EACCES && !executable) {
+        hint = " (this user may not execute it)";
     } else if (number == ENOENT && executable && linker_of(file->path, linker)[0] != '\0') {
         hint = ", its dynamic linker is ";
         more = linker;

@@ -193,7 +193,7 @@ static const struct config_program *program_with(const char *type, bool limit, c
                   "services = { one = { listen = \"unix:@x\"; handler = { type = \"%s\";\n"
                   "command = [ \"/bin/cat\" ]; %s\n"
                   "%s\n"
-                  "%s }; }; };\n",
+                  "%s }; start_timeout = \"24h\"; }; };\n",
                   type, limit ? "limits = {" : "", setting, limit ? "};" : "");
     config = config_load_snapshot(buffer_text(&text), &errors);
     buffer_release(&text);

@@ -478,7 +478,11 @@ static void reason_helps(void **state)
     expect_reason(put_elf("musl", "/lib/ld-musl.so.1", 0755), ENOENT,
                   "No such file or directory, its dynamic linker is /lib/ld-musl.so.1");
     expect_reason(put_elf("static", NULL, 0755), ENOENT, "No such file or directory");
-    expect_reason(put_script("script", "", "/bin/sh", "\n", 0644), EACCES, "Permission denied");
+    expect_reason(put_script("script", "", "/bin/sh", "\n", 0644), EACCES,
+                  "Permission denied (this user may not execute it)");
+    expect_reason(put_script("script", "", "/bin/sh", "\r\n", 0755), ENOENT,
+                  "No such file or directory; its first line ends in a carriage return (\\r), as on "
+                  "Windows: /bin/sh");
     expect_reason("/bin/sh", ENOMEM, "Cannot allocate memory");
 }
 
