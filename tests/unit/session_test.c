@@ -155,18 +155,24 @@ static void connect_by_tcp(void)
     close(listener);
 }
 
-static void abort_is_a_reset(void **state)
+static void expect_reset(enum preforkd_close how)
 {
     char byte;
-    (void)state;
-    connect_by_tcp();
-    script.how = PREFORKD_ABORT;
-    serve(&PLAIN);
     ssize_t got;
+    connect_by_tcp();
+    script.how = how;
+    assert_int_equal(serve(&PLAIN), (how & PREFORKD_RETIRE) != 0);
     while ((got = recv(client, &byte, 1, 0)) > 0)
         ; /* what was on its way before the reset */
     assert_int_equal(got, -1);
     assert_int_equal(errno, ECONNRESET);
+}
+
+static void abort_is_a_reset(void **state)
+{
+    (void)state;
+    expect_reset(PREFORKD_ABORT);
+    expect_reset((enum preforkd_close)(PREFORKD_ABORT | PREFORKD_RETIRE));
 }
 
 static void detached_connection_lives_on(void **state)
