@@ -7,6 +7,7 @@
 #include "lib/log.h"
 #include "server/host.h"
 #include "server/slot.h"
+#include "server/tick.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -136,25 +137,41 @@ static void log_datagram(struct preforkd_datagram *d)
     log_end(&line);
 }
 
-/* For ever readable, and nothing comes: nothing from nobody where one waits for it, which is also
- * what a Unix client without a name may send. */
-static bool is_shut_down(int fd, int count)
+static void wait_for_some(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    tick_allow();
+    poll(&p, 1, -1);
+    tick_block();
+}
+
+/* COUNT of a receive that failed, or brought something from nobody. A socket that was shut down is
+ * readable for ever, and says just that; and so may a Unix client without a name. One that should
+ * block and does not was made so by somebody who shares it. */
+static int judge(int fd, int count, int flags)
 {
     struct pollfd p = {.fd = fd, .events = POLLRDHUP};
-    bool suspect = count < 0 ? errno == EAGAIN : batch[0].size == 0 && batch[0].peer_length == 0;
     int error = errno;
-    bool is = suspect && poll(&p, 1, 0) > 0 && (p.revents & POLLRDHUP) != 0;
+    bool suspect = count < 0 ? error == EAGAIN : batch[0].size == 0;
+    if (suspect && poll(&p, 1, 0) > 0 && (p.revents & POLLRDHUP)) {
+        errno = EINVAL; /* as accept4(2) does */
+        return -1;
+    }
+    if (count < 0 && error == EAGAIN && flags == 0) {
+        wait_for_some(fd);
+        error = EINTR;
+    }
     errno = error;
-    return is;
+    return count;
 }
 
 int datagram_serve(const struct datagram_plan *plan, int fd, int reply_fd, int flags)
 {
+    tick_allow();
     int count = receive(fd, plan->batch, flags);
-    if (is_shut_down(fd, count)) {
-        errno = EINVAL; /* as accept4(2) does */
-        return -1;
-    }
+    tick_block();
+    if (count < 0 || batch[0].peer_length == 0)
+        count = judge(fd, count, flags);
     for (int i = 0; i < count; i++) {
         struct preforkd_datagram *d = &batch[i];
         slot_begin(plan->slot, &d->peer);

@@ -326,15 +326,15 @@ static bool serve_datagrams(const struct datagram_plan *plan, const struct accep
 {
     int fd = self.plan->listeners[acceptor->next];
     uint64_t limit = (uint64_t)self.plan->service->max_connections_per_worker;
-    tick_allow();
     int status = datagram_serve(plan, fd, self.reply_fds[acceptor->next],
                                 acceptor->count > 1 ? MSG_DONTWAIT : 0);
     int error = errno;
-    tick_block();
     if (status < 0 && error == EINTR)
         on_woken();
     if (status < 0 && !self.stopping && accept_judge(error) == ACCEPT_CLOSED)
         _exit(WORKER_EXIT_SOCKET);
+    if (status < 0 && accept_judge(error) == ACCEPT_BACK_OFF)
+        poll(NULL, 0, accept_delay_ms(1));
     return !self.stopping && (limit == 0 || plan->slot->connections < limit);
 }
 

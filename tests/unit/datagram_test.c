@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -160,14 +161,19 @@ static void send_some(const void *bytes, size_t size)
     assert_int_equal(sendto(client, bytes, size, 0, &server_address.any, server_length), size);
 }
 
-static int try_to_serve(void)
+static int try_to_serve_as(int flags)
 {
     reply_fd = dup(server);
-    int status = datagram_serve(&plan, server, reply_fd, MSG_DONTWAIT);
+    int status = datagram_serve(&plan, server, reply_fd, flags);
     int error = errno;
     close(reply_fd);
     errno = error;
     return status;
+}
+
+static int try_to_serve(void)
+{
+    return try_to_serve_as(MSG_DONTWAIT);
 }
 
 static void serve(void)
@@ -519,6 +525,28 @@ static void a_socket_that_was_shut_down_is_told(void **state)
     assert_int_equal(seen.count, 0);
 }
 
+static void somebody_rings(int number)
+{
+    (void)number;
+}
+
+/* Somebody who shares it may do that, too: it is waited for all the same. */
+static void a_socket_that_does_not_block_is_waited_for(void **state)
+{
+    struct sigaction ring = {.sa_handler = somebody_rings};
+    (void)state;
+    over_loopback();
+    fcntl(server, F_SETFL, O_NONBLOCK);
+    sigaction(SIGALRM, &ring, NULL);
+    alarm(1);
+    assert_int_equal(try_to_serve_as(0), -1);
+    assert_int_equal(errno, EINTR);
+    assert_int_equal(alarm(0), 0); /* it rang */
+    send_some("x", 1);
+    assert_int_equal(try_to_serve_as(0), 0);
+    expect_answer("x");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, prepare, release)
@@ -545,6 +573,7 @@ int main(void)
         TEST(who_has_no_name_is_served_and_not_answered),
         TEST(who_is_gone_costs_nobody_an_answer),
         TEST(a_socket_that_was_shut_down_is_told),
+        TEST(a_socket_that_does_not_block_is_waited_for),
     };
     return cmocka_run_group_tests_name("datagram", tests, NULL, NULL);
 }
