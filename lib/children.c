@@ -81,7 +81,7 @@ static int scan(struct children *children)
     return 0;
 }
 
-static int compare(const void *a, const void *b)
+int children_compare(const void *a, const void *b)
 {
     pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
     return (x > y) - (x < y);
@@ -96,7 +96,7 @@ int children_read(struct children *children)
     int status = fd >= 0 ? read_list(children, fd) : scan(children);
     fds_close(&fd);
     if (children->count > 1)
-        qsort(children->pids, children->count, sizeof *children->pids, compare);
+        qsort(children->pids, children->count, sizeof *children->pids, children_compare);
     return status;
 }
 

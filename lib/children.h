@@ -30,6 +30,9 @@ int children_adopt_orphans(void);
 int children_read(struct children *children);
 void children_release(struct children *children);
 
+/* For qsort(3) and bsearch(3), by pid: of pids, and of structures that begin with one. */
+int children_compare(const void *a, const void *b);
+
 /* True: the child had ended, and was reaped. */
 bool children_reap(pid_t pid);
 

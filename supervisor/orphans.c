@@ -34,17 +34,11 @@ void orphans_release(struct orphans *orphans)
     children_release(&orphans->children);
 }
 
-static int compare(const void *a, const void *b)
-{
-    pid_t x = *(const pid_t *)a, y = *(const pid_t *)b; /* an entry begins with its pid */
-    return (x > y) - (x < y);
-}
-
 static struct orphan describe(const struct orphans *orphans, pid_t pid)
 {
-    const struct orphan *known =
-        orphans->count == 0 ? NULL
-                            : bsearch(&pid, orphans->list, orphans->count, sizeof *known, compare);
+    const struct orphan *known = orphans->count == 0 ? NULL
+                                                     : bsearch(&pid, orphans->list, orphans->count,
+                                                               sizeof *known, children_compare);
     return known ? *known
                  : (struct orphan){.pid = pid,
                                    .foreign = orphans->next.term_ms == CLOCK_NEVER,

@@ -4,27 +4,22 @@
  */
 #include "supervisor/pool/stray_policy.h"
 
+#include "lib/children.h"
 #include "lib/clock.h"
-
-/* Both kinds of entries begin with their pid. */
-static int compare(const void *a, const void *b)
-{
-    pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
-    return (x > y) - (x < y);
-}
 
 const struct stray_worker *stray_policy_worker(const struct stray_scene *scene, pid_t pid)
 {
     if (scene->worker_count == 0)
         return NULL;
-    return bsearch(&pid, scene->workers, scene->worker_count, sizeof *scene->workers, compare);
+    return bsearch(&pid, scene->workers, scene->worker_count, sizeof *scene->workers,
+                   children_compare);
 }
 
 const struct stray_ended *stray_policy_ended(const struct stray_scene *scene, pid_t pid)
 {
     if (scene->ended_count == 0)
         return NULL;
-    return bsearch(&pid, scene->ended, scene->ended_count, sizeof *scene->ended, compare);
+    return bsearch(&pid, scene->ended, scene->ended_count, sizeof *scene->ended, children_compare);
 }
 
 /* A living worker's number is asked for first: that of an ended one may have become its pid. */

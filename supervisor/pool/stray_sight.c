@@ -18,13 +18,6 @@
 
 #define ENVIRONMENT_MAX 32768
 
-/* Entries begin with their pid. */
-static int compare(const void *a, const void *b)
-{
-    pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
-    return (x > y) - (x < y);
-}
-
 bool stray_sight_scene(struct strays *strays)
 {
     struct stray_scene *scene = &strays->scene;
@@ -39,9 +32,9 @@ bool stray_sight_scene(struct strays *strays)
         scene->oldest_program_ms =
             clock_earlier(scene->oldest_program_ms, strays->workers[i].program_ms);
     if (count > 1)
-        qsort(strays->workers, scene->worker_count, sizeof *strays->workers, compare);
+        qsort(strays->workers, scene->worker_count, sizeof *strays->workers, children_compare);
     if (scene->ended_count > 1)
-        qsort(strays->ended, scene->ended_count, sizeof *strays->ended, compare);
+        qsort(strays->ended, scene->ended_count, sizeof *strays->ended, children_compare);
     return true;
 }
 
@@ -82,9 +75,9 @@ static void examine(const struct strays *strays, struct stray *stray)
 
 static struct stray describe(const struct strays *strays, pid_t pid, int64_t now_ms)
 {
-    const struct stray *known =
-        strays->count == 0 ? NULL
-                           : bsearch(&pid, strays->list, strays->count, sizeof *known, compare);
+    const struct stray *known = strays->count == 0 ? NULL
+                                                   : bsearch(&pid, strays->list, strays->count,
+                                                             sizeof *known, children_compare);
     struct stray stray =
         known
             ? *known

@@ -55,11 +55,6 @@ static pid_t start(void)
     return pid;
 }
 
-static int compare(const void *a, const void *b)
-{
-    return *(const pid_t *)a - *(const pid_t *)b;
-}
-
 static bool listed(pid_t pid)
 {
     assert_int_equal(children_read(&children), 0);
@@ -99,8 +94,8 @@ static void lists_all_sorted(void **state)
     assert_int_equal(children.count, MANY);
     assert_sorted();
     for (int i = 0; i < MANY; i++)
-        assert_non_null(
-            bsearch(&pids[i], children.pids, children.count, sizeof *children.pids, compare));
+        assert_non_null(bsearch(&pids[i], children.pids, children.count, sizeof *children.pids,
+                                children_compare));
 }
 
 static void lists_what_outlived_its_parent(void **state)
