@@ -112,6 +112,10 @@ static void follow_policy(struct pool *pool, int64_t *wake_ms)
         *wake_ms = clock_earlier(*wake_ms, pool_policy_held_until(&pool->policy, now));
 }
 
+/* Where workers come and go with every connection the pool is not woken for each that is READY: it
+ * hears the first at once, and the others together. */
+#define NOTIFY_PAUSE_MS 10
+
 static void on_notify(struct loop_source *source, uint32_t events)
 {
     struct pool *pool = source->owner;
@@ -119,6 +123,20 @@ static void on_notify(struct loop_source *source, uint32_t events)
     (void)events;
     if (read(source->fd, &count, sizeof count) > 0)
         worker_table_notice_ready(&pool->table);
+    if (!pool->ready_said || pool_policy_is_troubled(&pool->policy))
+        return; /* somebody waits for them */
+    loop_change(&pool->loop, source, 0);
+    pool->notify_ms = clock_now_ms() + NOTIFY_PAUSE_MS;
+}
+
+/* Returns when to call again. */
+static int64_t check_notify(struct pool *pool, int64_t now_ms)
+{
+    if (now_ms < pool->notify_ms)
+        return pool->notify_ms;
+    pool->notify_ms = CLOCK_NEVER;
+    loop_change(&pool->loop, &pool->notify, EPOLLIN);
+    return CLOCK_NEVER;
 }
 
 static void on_workers_ready(struct worker_table *table)
@@ -267,7 +285,7 @@ static void init_workers(struct pool *pool)
 
 int pool_init(struct pool *pool, unsigned generation, int listeners, struct error *error)
 {
-    *pool = (struct pool){.channel = {.fd = CHANNEL_FD_CHANNEL}};
+    *pool = (struct pool){.channel = {.fd = CHANNEL_FD_CHANNEL}, .notify_ms = CLOCK_NEVER};
     pool->config = config_snapshot_read(CHANNEL_FD_CONFIG, error);
     if (!pool->config)
         return -1;
@@ -326,6 +344,7 @@ void pool_run(struct pool *pool)
         int64_t wake_ms;
         follow_policy(pool, &wake_ms);
         report(pool);
+        wake_ms = clock_earlier(wake_ms, check_notify(pool, clock_now_ms()));
         wake_ms = clock_earlier(wake_ms, pool_template_check(pool, clock_now_ms()));
         wake_ms = clock_earlier(wake_ms, pool_listen_check(pool, clock_now_ms()));
         wake_ms = clock_earlier(wake_ms, cgroup_check(&pool->table.cgroup, clock_now_ms()));
