@@ -9,6 +9,9 @@
  * descriptors 0 and 1, sets the variables of the connection, removes every trace of itself and lets
  * the program go on. From the slot's phase PROGRAM on, the pool alone looks after the process.
  *
+ * Cold programs have a template, too, which makes their workers (server/program_template.h); for it
+ * the orders below hold.
+ *
  * With a template, the process that reached its waiting point takes no client itself: for each
  * order on control_fd it makes a copy of itself that is a child of the pool (clone(2),
  * CLONE_PARENT) and becomes a worker.

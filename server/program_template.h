@@ -10,7 +10,7 @@
  *
  * Shared memory is what this has to be careful with:
  *   - Nobody else lives in it: no pool, no log, no byte that a client sent. Whatever goes wrong, at
- *     most workers that have no client yet are lost.
+ *     most workers are lost that have not executed the program yet.
  *   - Each worker has a cell of its own, its stack included, and writes nowhere else. It allocates
  *     nothing, takes no lock, writes no log; a program that cannot be executed is told by the pool.
  *   - errno is one variable for all. Nothing is decided by it but what a wrong value cannot harm.
