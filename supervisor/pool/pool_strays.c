@@ -11,14 +11,17 @@ static bool has_strays(const struct pool *pool)
     return config_is_program(pool->service);
 }
 
-/* Since when it runs code that is not ours. One that is started warm, or accepts by itself, does so
- * from its birth. */
+/* Since when it may have started processes. One that accepts by itself does so from its birth. Any
+ * other has started nobody before it has a client, warm ones included: fork(2) and its kin make
+ * those take their client first (server/preload/hook_process.c). What a warm one makes by a bare
+ * clone(2) nevertheless is known by its session, or is nobody's. */
 static int64_t program_since(const struct pool *pool, const struct worker_entry *entry,
                              const struct scoreboard_worker *shown)
 {
-    if (pool->service->kind == CONFIG_LISTEN || pool->service->program.warm != WARM_OFF)
+    if (pool->service->kind == CONFIG_LISTEN)
         return entry->born_ms;
-    bool program = SCOREBOARD_LOAD(shown->phase) == SCOREBOARD_PROGRAM;
+    /* The worker sets the time before the phase. */
+    bool program = atomic_load_explicit(&shown->phase, memory_order_acquire) == SCOREBOARD_PROGRAM;
     return program ? SCOREBOARD_LOAD(shown->started_ms) : CLOCK_NEVER;
 }
 
@@ -30,10 +33,10 @@ static ssize_t list_workers(void *owner, struct stray_worker *workers)
         if (pool->templates[i].orders > 0)
             return -1;
         if (pool->templates[i].state != TEMPLATE_NONE)
-            workers[count++] = (struct stray_worker){
-                .pid = pool->templates[i].child.pid,
-                .slot = UINT32_MAX,
-                .program_ms = worker_is_warm() ? pool->templates[i].born_ms : CLOCK_NEVER};
+            workers[count++] =
+                (struct stray_worker){.pid = pool->templates[i].child.pid,
+                                      .slot = UINT32_MAX,
+                                      .program_ms = CLOCK_NEVER}; /* it never has a client */
     }
     for (uint32_t slot = 0; slot < pool->table.slots; slot++) {
         const struct worker_entry *entry = &pool->table.entries[slot];

@@ -29,8 +29,9 @@ struct stray_worker {
     pid_t pid;
     uint32_t slot;          /* what the owner of the table knows it by */
     int64_t program_ms;     /* since when it may have started processes: for a program per
-                               connection since it has its client, else since its birth.
-                               CLOCK_NEVER: not yet. Must not change as long as that lasts */
+                               connection since it has its client, for one that accepts by
+                               itself since its birth. CLOCK_NEVER: not yet. Must not change
+                               once it is a time */
     enum stray_force force; /* its connection is being ended: so are the strays of it */
 };
 

@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 # Becomes a daemon as in the books, tells the daemon's pid, and ends. With an argument the daemon
-# ignores SIGTERM.
+# ignores SIGTERM. What is left of its group when it ends is told to end, too, so it waits until the
+# daemon is on its own; and a bit longer, that the daemon may be seen while it lives.
 use strict;
 use POSIX;
 
@@ -17,4 +18,6 @@ if (fork() == 0) {
 }
 wait;
 close $writer;
-syswrite STDOUT, scalar <$reader>;
+my $pid = <$reader>;
+select undef, undef, undef, 0.05;
+syswrite STDOUT, $pid;

@@ -309,23 +309,38 @@ def scenario_in_the_background(t):
     equal(answer(d.port), b"started\n", "the next client")
 
 
-def scenario_daemon_of_its_own(t):
-    """Double fork and setsid do not help: what is left of a connection ends with it."""
+# How a program is started. There is always somebody who has no client and lives on: a worker that
+# waits, or the template.
+WAYS = {"cold": {}, "start": {"warm": "start"}, "io": {"warm": "io"},
+        "fork": {"warm": "io", "warm_fork": True}}
+
+
+def daemonises(t, *options, **keys):
+    """A daemon with that program as a service in each of WAYS, two workers each."""
     path = script(t, "daemonises.pl")
     installed(t, "perl")
-    d = serve(t, [path], kill_timeout="200ms").start()
-    pids = [int(answer(d.port)) for _ in range(3)]
-    wait_until(lambda: not any(alive(pid) for pid in pids), "the daemons are gone")
-    equal(d.service()["state"], "running", "state")
+    d = t.daemon(**{way: {"handler": {"type": "exec", "command": [path, *options], **handler},
+                          "workers": 2, **keys} for way, handler in WAYS.items()}).start()
+    for way in WAYS:
+        d.wait_workers(2, way)
+    return d
+
+
+def scenario_daemon_of_its_own(t):
+    """Double fork and setsid do not help: what is left of a connection ends with it."""
+    d = daemonises(t, kill_timeout="200ms")
+    pids = {way: [int(answer(port)) for _ in range(3)] for way, port in d.ports.items()}
+    for way in WAYS:
+        wait_until(lambda: not any(alive(pid) for pid in pids[way]), f"{way}: daemons are gone")
+        equal(d.service(way)["state"], "running", f"{way}: state")
 
 
 def scenario_daemon_that_ignores_term(t):
     """TERM, and KILL after kill_timeout, also for those."""
-    path = script(t, "daemonises.pl")
-    installed(t, "perl")
-    d = serve(t, [path, "stubborn"], kill_timeout="100ms").start()
-    pid = int(answer(d.port))
-    wait_until(lambda: not alive(pid), "the daemon is gone")
+    d = daemonises(t, "stubborn", kill_timeout="100ms")
+    pids = {way: int(answer(port)) for way, port in d.ports.items()}
+    for way in WAYS:
+        wait_until(lambda: not alive(pids[way]), f"{way}: the daemon is gone")
 
 
 def scenario_changes_its_process_group(t):
