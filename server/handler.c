@@ -80,8 +80,10 @@ static const struct preforkd_handler *check(const struct config_service *service
 const struct preforkd_handler *handler_check(const struct config_service *service,
                                              struct error *error)
 {
-    struct preforkd_options options;
-    return check(service, &options, error);
+    struct preforkd_options options = {0};
+    const struct preforkd_handler *handler = check(service, &options, error);
+    option_release(&options);
+    return handler;
 }
 
 static void show_counters(const struct preforkd_handler *handler, struct scoreboard *board)
@@ -91,21 +93,28 @@ static void show_counters(const struct preforkd_handler *handler, struct scorebo
                  handler->counters[i]);
 }
 
+static bool init(const struct config_service *service, const struct preforkd_handler *handler,
+                 const struct preforkd_options *options, void **state, struct error *error)
+{
+    char reason[512] = "no reason given";
+    if (!handler->pool_init ||
+        handler->pool_init(&host_functions, options, state, reason, sizeof reason) == 0)
+        return true;
+    refuse(service, handler, reason, error);
+    return false;
+}
+
 const struct preforkd_handler *handler_init(const struct config_service *service,
                                             struct scoreboard *board, void **state,
                                             struct error *error)
 {
-    struct preforkd_options options;
-    char reason[512] = "no reason given";
+    struct preforkd_options options = {0};
     const struct preforkd_handler *handler = check(service, &options, error);
     *state = NULL;
-    if (!handler)
-        return NULL;
-    if (handler->pool_init &&
-        handler->pool_init(&host_functions, &options, state, reason, sizeof reason) < 0) {
-        refuse(service, handler, reason, error);
-        return NULL;
-    }
-    show_counters(handler, board);
+    if (handler && !init(service, handler, &options, state, error))
+        handler = NULL;
+    option_release(&options);
+    if (handler)
+        show_counters(handler, board);
     return handler;
 }

@@ -162,6 +162,13 @@ int option_read(struct preforkd_options *options, const struct preforkd_option *
     return status;
 }
 
+void option_release(struct preforkd_options *options)
+{
+    free(options->texts);
+    free(options->numbers);
+    *options = (struct preforkd_options){0};
+}
+
 const char *option_text(const struct preforkd_options *options, const char *name)
 {
     ptrdiff_t row = find_row(options->table, name);

@@ -23,6 +23,9 @@ struct preforkd_options {
 int option_read(struct preforkd_options *options, const struct preforkd_option *table,
                 const struct config_service *service, struct error *error);
 
+/* They are valid until then; the texts remain. Zeroed ones, too. */
+void option_release(struct preforkd_options *options);
+
 /* The host's functions. NULL and 0 where there is no such option. */
 const char *option_text(const struct preforkd_options *options, const char *name);
 int64_t option_number(const struct preforkd_options *options, const char *name);

@@ -28,9 +28,8 @@ static struct error error;
 static int release(void **state)
 {
     (void)state;
-    free(options.texts);
-    free(options.numbers);
-    options = (struct preforkd_options){0};
+    option_release(&options);
+    option_release(&options); /* once more does no harm */
     return 0;
 }
 
