@@ -313,6 +313,7 @@ def scenario_replaced_by_rename(t):
 
 def scenario_truncated_in_place(t):
     """Harms that service only, and a good file with a reload mends it."""
+    t.skip_sanitized("the sanitizer reads what is not there any more")
     d = beside(t)
     with open(t.path("trouble.so"), "r+b") as file:
         file.truncate(0)
