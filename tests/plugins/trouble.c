@@ -162,7 +162,7 @@ static void ask(const struct preforkd_host *host, struct preforkd_connection *cl
         host->print(client, "%s\n", (const char *)state);
     else if (strcmp(what, "who") == 0)
         host->print(client, "%s %s %s %s\n", host->peer(client), host->transport(client),
-                     host->local(client), host->listener(client));
+                    host->local(client), host->listener(client));
     else if (strcmp(what, "stopping") == 0)
         host->print(client, "%d\n", host->stopping());
     else
