@@ -100,6 +100,10 @@ class Worker:
         return self.field("Q", 8)
 
     @property
+    def refused(self):
+        return self.field("Q", 120)
+
+    @property
     def started_us(self):
         return self.field("q", 48)
 

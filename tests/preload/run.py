@@ -19,7 +19,8 @@ def main():
     wanted = sys.argv[1:]
     failed = 0
     for module in ("test_io", "test_start", "test_programs", "test_drain", "test_exec",
-                   "test_descriptors", "test_template", "test_epoll"):
+                   "test_descriptors", "test_template", "test_epoll",
+                   "test_proxied"):
         tests = importlib.import_module(module)
         for name, test in list(vars(tests).items()):
             title = f"{module}.{name}".replace("test_", "")
