@@ -65,6 +65,7 @@ static void hear_answer(struct template *t, const struct warm_answer *answer)
         return;
     }
     t->orders--;
+    t->settled++;
     t->asked_ms = clock_now_ms();
     t->proved = t->proved || answer->pid > 0;
     t->events->copied(t, answer->slot, answer->pid);
@@ -117,6 +118,7 @@ static void on_pidfd(struct loop_source *source, uint32_t events)
     close_control(t);
     error_pipe_close(&t->errors);
     set_state(t, TEMPLATE_NONE);
+    t->settled += t->orders;
     t->orders = 0;
     t->events->ended(t, state, &end);
 }

@@ -52,6 +52,7 @@ struct template
     bool overdue;     /* was killed for not getting ready, or not answering */
     bool proved;      /* has made a copy */
     int64_t orders;   /* without an answer yet */
+    int64_t settled;  /* those that were answered, or will not be any more, since the pool began */
     int64_t asked_ms; /* since when it owes the next answer, where there are orders */
 };
 

@@ -336,6 +336,26 @@ static void answers_of_the_dead_are_heard(void **state)
     expect_none();
 }
 
+/* By an answer, or by the end of the one who owes it. */
+static void orders_are_settled(void **state)
+{
+    (void)state;
+    start_ready(LAZY);
+    order(1);
+    order(2);
+    assert_int_equal(template.settled, 0);
+    kill(template.child.pid, SIGKILL);
+    until(&ends, 1);
+    assert_int_equal(template.settled, 2);
+    readies = 0;
+    start_ready(REFUSES);
+    order(3);
+    assert_int_equal(template.settled + template.orders, 3);
+    until(&refusals, 1);
+    assert_int_equal(template.settled, 3);
+    assert_int_equal(template.orders, 0);
+}
+
 static void refusal_is_told(void **state)
 {
     (void)state;
@@ -480,6 +500,7 @@ int main(void)
         TEST(template_may_leave_before_it_is_ready),
         TEST(orders_are_answered_before_it_leaves),
         TEST(answers_of_the_dead_are_heard),
+        TEST(orders_are_settled),
         TEST(refusal_is_told),
         TEST(end_before_it_is_ready_is_told),
         TEST(dead_template_is_not_ready),
