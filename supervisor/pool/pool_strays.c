@@ -25,19 +25,16 @@ static int64_t program_since(const struct pool *pool, const struct worker_entry 
     return program ? SCOREBOARD_LOAD(shown->started_ms) : CLOCK_NEVER;
 }
 
-static ssize_t list_workers(void *owner, struct stray_worker *workers)
+static size_t list_workers(void *owner, struct stray_worker *workers)
 {
     const struct pool *pool = owner;
-    ssize_t count = 0;
-    for (int i = 0; i < 2; i++) {
-        if (pool->templates[i].orders > 0)
-            return -1;
+    size_t count = 0;
+    for (int i = 0; i < 2; i++)
         if (pool->templates[i].state != TEMPLATE_NONE)
             workers[count++] =
                 (struct stray_worker){.pid = pool->templates[i].child.pid,
                                       .slot = UINT32_MAX,
                                       .program_ms = CLOCK_NEVER}; /* it never has a client */
-    }
     for (uint32_t slot = 0; slot < pool->table.slots; slot++) {
         const struct worker_entry *entry = &pool->table.entries[slot];
         if (entry->child.pidfd < 0)
@@ -54,6 +51,15 @@ static ssize_t list_workers(void *owner, struct stray_worker *workers)
     return count;
 }
 
+static void list_makers(void *owner, struct stray_maker makers[static STRAY_MAKERS])
+{
+    const struct pool *pool = owner;
+    for (int i = 0; i < STRAY_MAKERS; i++) {
+        const struct template *t = &pool->templates[i];
+        makers[i] = (struct stray_maker){.ordered = t->settled + t->orders, .settled = t->settled};
+    }
+}
+
 static bool is_client(void *owner, uint32_t slot, const char *ip, const char *port)
 {
     const struct pool *pool = owner;
@@ -67,7 +73,7 @@ static bool is_client(void *owner, uint32_t slot, const char *ip, const char *po
 
 void pool_strays_init(struct pool *pool)
 {
-    static const struct stray_events events = {list_workers, is_client};
+    static const struct stray_events events = {list_workers, list_makers, is_client};
     if (has_strays(pool))
         stray_init(&pool->strays, &events, pool, pool->table.slots + 2,
                    pool->service->kill_timeout);

@@ -38,10 +38,15 @@ void stray_release(struct strays *strays)
     children_release(&strays->children);
 }
 
+/* Between two looks. */
+static int64_t pause_ms(const struct strays *strays)
+{
+    return strays->scene.stop == STRAY_LIVES ? STRAY_PAUSE_MS : STOP_PAUSE_MS;
+}
+
 void stray_due(struct strays *strays, int64_t now_ms)
 {
-    int64_t pause = strays->scene.stop == STRAY_LIVES ? STRAY_PAUSE_MS : STOP_PAUSE_MS;
-    int64_t earliest = strays->look_ms + pause;
+    int64_t earliest = strays->look_ms + pause_ms(strays);
     strays->owed = true;
     strays->due_ms = clock_earlier(strays->due_ms, earliest > now_ms ? earliest : now_ms);
 }
@@ -57,6 +62,7 @@ void stray_ended(struct strays *strays, pid_t worker, int64_t kill_ms, int64_t n
     if (kill_ms == CLOCK_NEVER)
         kill_ms = clock_deadline(now_ms, scene->kill_timeout_ms);
     strays->ended[scene->ended_count++] = (struct stray_ended){.pid = worker, .kill_ms = kill_ms};
+    stray_sight_forget(strays, worker);
     stray_due(strays, now_ms);
 }
 
@@ -139,6 +145,8 @@ static int64_t judge_all(struct strays *strays, int64_t now_ms)
         mark_in_use(strays, stray->session);
         mark_in_use(strays, stray->group);
         next = clock_earlier(next, verdict.next_ms);
+        if (stray_policy_unsure(stray, &strays->scene))
+            next = clock_earlier(next, now_ms + pause_ms(strays));
         if (verdict.sentenced && verdict.next_ms != CLOCK_NEVER)
             next = clock_earlier(next, now_ms + AGAIN_MS);
     }
@@ -155,9 +163,6 @@ int64_t stray_check(struct strays *strays, int64_t now_ms)
     if (now_ms < strays->due_ms)
         return strays->due_ms;
     strays->look_ms = now_ms;
-    strays->due_ms = now_ms + STRAY_PAUSE_MS;
-    if (!stray_sight_scene(strays))
-        return strays->due_ms;
     strays->owed = false;
     if (stray_sight_look(strays, now_ms) < 0) {
         strays->due_ms = strays->count > 0 ? now_ms + AGAIN_MS : CLOCK_NEVER;

@@ -8,7 +8,9 @@
  * child did (SIGCHLD), at most every STRAY_PAUSE_MS, and never on behalf of a single connection.
  *
  * Everything that is a child of the pool and not listed by workers() is taken for a stray. What
- * else the pool has forked and holds (templates) must be listed too.
+ * else the pool has forked and holds (templates) must be listed too. A child that may be a worker
+ * which its maker has not announced yet is left alone until that is known; nobody else has to wait
+ * for it.
  */
 #ifndef POOL_STRAY_H
 #define POOL_STRAY_H
@@ -19,10 +21,11 @@
 #define STRAY_PAUSE_MS 100 /* between two looks */
 
 struct stray_events {
-    /* Write all living workers (not reaped yet) to WORKERS, which has room for as many as
-     * stray_init() was told. Returns how many; -1: the pool has children just now that it does not
-     * know (a template makes a copy), look later. */
-    ssize_t (*workers)(void *owner, struct stray_worker *workers);
+    /* Write all living workers that are known (not reaped yet) to WORKERS, which has room for as
+     * many as stray_init() was told. Returns how many. */
+    size_t (*workers)(void *owner, struct stray_worker *workers);
+    /* What those have been ordered and have answered who make workers. */
+    void (*makers)(void *owner, struct stray_maker makers[static STRAY_MAKERS]);
     /* Is that the client of the program in that slot? IP and PORT are what some process has as
      * TCPREMOTEIP and TCPREMOTEPORT: foreign text, to be compared and nothing else, with the text
      * the program was given. */

@@ -22,6 +22,24 @@ const struct stray_ended *stray_policy_ended(const struct stray_scene *scene, pi
     return bsearch(&pid, scene->ended, scene->ended_count, sizeof *scene->ended, children_compare);
 }
 
+/* Whoever runs now may have started it, also one that began after NOW_MS was read. */
+struct stray stray_policy_new(pid_t pid, const struct stray_scene *scene, int64_t now_ms)
+{
+    struct stray stray = {.pid = pid, .term_ms = CLOCK_NEVER, .killed_ms = CLOCK_NEVER};
+    stray.seen_ms = scene->newest_program_ms > now_ms ? scene->newest_program_ms : now_ms;
+    for (int i = 0; i < STRAY_MAKERS; i++)
+        stray.unsure_until[i] = scene->makers[i].ordered;
+    return stray;
+}
+
+bool stray_policy_unsure(const struct stray *stray, const struct stray_scene *scene)
+{
+    for (int i = 0; i < STRAY_MAKERS; i++)
+        if (scene->makers[i].settled < stray->unsure_until[i])
+            return true;
+    return false;
+}
+
 /* A living worker's number is asked for first: that of an ended one may have become its pid. */
 bool stray_policy_settle(struct stray *stray, const struct stray_scene *scene)
 {
@@ -74,6 +92,8 @@ static struct stray_verdict after_kill(const struct stray *stray, int64_t now_ms
 struct stray_verdict stray_policy_judge(const struct stray *stray, const struct stray_scene *scene,
                                         int64_t now_ms)
 {
+    if (stray_policy_unsure(stray, scene))
+        return (struct stray_verdict){STRAY_LIVES, false, CLOCK_NEVER};
     bool termed = stray->term_ms != CLOCK_NEVER;
     int64_t kill_ms = clock_deadline(termed ? stray->term_ms : now_ms, scene->kill_timeout_ms);
     enum stray_force force = sentence(stray, scene, &kill_ms);

@@ -42,16 +42,26 @@ struct stray_ended {
     bool in_use; /* for the table: somebody is in its session or group */
 };
 
+/* Who makes workers on order. Such a worker is a child of the pool as soon as it exists, and gets
+ * known when the maker has answered. Both count since the pool began. */
+#define STRAY_MAKERS 2
+struct stray_maker {
+    int64_t ordered;
+    int64_t settled; /* of these: answered, or not to be answered any more */
+};
+
 struct stray {
     pid_t pid, group, session;
-    int64_t seen_ms;   /* first */
-    bool examined;     /* its environment was asked; not again */
-    bool named;        /* session or environment told whose it is: */
-    pid_t owner;       /* that worker's, 0: of one that is gone */
-    int64_t owner_ms;  /* its program_ms */
-    int64_t term_ms;   /* SIGTERM was sent then, CLOCK_NEVER: not yet */
-    int64_t killed_ms; /* the same for SIGKILL */
-    bool untouchable;  /* it takes no signals from us: set-uid */
+    int64_t seen_ms;                    /* first */
+    int64_t unsure_until[STRAY_MAKERS]; /* orders, by maker: until those are settled it may be what
+                                           was ordered, and no stray */
+    bool examined;                      /* its environment was asked; not again */
+    bool named;                         /* session or environment told whose it is: */
+    pid_t owner;                        /* that worker's, 0: of one that is gone */
+    int64_t owner_ms;                   /* its program_ms */
+    int64_t term_ms;                    /* SIGTERM was sent then, CLOCK_NEVER: not yet */
+    int64_t killed_ms;                  /* the same for SIGKILL */
+    bool untouchable;                   /* it takes no signals from us: set-uid */
 };
 
 /* How long after SIGKILL a stray is waited for. */
@@ -63,8 +73,10 @@ struct stray_scene {
     size_t worker_count;
     const struct stray_ended *ended;
     size_t ended_count;
+    struct stray_maker makers[STRAY_MAKERS];
     int64_t kill_timeout_ms;
-    int64_t oldest_program_ms; /* the least program_ms of all workers */
+    int64_t oldest_program_ms; /* the least program_ms of all workers, CLOCK_NEVER: of none */
+    int64_t newest_program_ms; /* the greatest, INT64_MIN: of none */
     enum stray_force stop;     /* the pool is stopping: for all */
     int64_t stop_kill_ms;      /* and nobody is spared from then on; CLOCK_NEVER */
 };
@@ -74,6 +86,12 @@ struct stray_verdict {
     bool sentenced;          /* it has to end, now or later */
     int64_t next_ms;         /* judge it again then; CLOCK_NEVER: only after an event */
 };
+
+/* A child that nobody knows, seen for the first time. */
+struct stray stray_policy_new(pid_t pid, const struct stray_scene *scene, int64_t now_ms);
+
+/* May it be a worker that was not announced yet? Then it must be left as it is, dead or alive. */
+bool stray_policy_unsure(const struct stray *stray, const struct stray_scene *scene);
 
 struct stray_verdict stray_policy_judge(const struct stray *stray, const struct stray_scene *scene,
                                         int64_t now_ms);

@@ -3,7 +3,8 @@
  * stray_sight - see stray_sight.h.
  *
  * Invariant: an entry of the list and the child of its pid are the same process, because strays
- * are reaped here only, and an entry goes in the look in which its process was reaped.
+ * are reaped here only, and an entry goes in the look in which its process was reaped. What turns
+ * out to be a worker may be reaped by others: stray_sight_forget().
  */
 #include "supervisor/pool/stray_sight.h"
 
@@ -18,24 +19,27 @@
 
 #define ENVIRONMENT_MAX 32768
 
-bool stray_sight_scene(struct strays *strays)
+/* The makers' counts are those of the time when the children were read: meanwhile nobody has
+ * ordered, or heard, anything. */
+static void ask_owner(struct strays *strays)
 {
     struct stray_scene *scene = &strays->scene;
-    ssize_t count = strays->events->workers(strays->owner, strays->workers);
-    if (count < 0)
-        return false;
-    assert((size_t)count <= strays->most_workers);
     scene->workers = strays->workers;
-    scene->worker_count = (size_t)count;
+    scene->worker_count = strays->events->workers(strays->owner, strays->workers);
+    strays->events->makers(strays->owner, scene->makers);
+    assert(scene->worker_count <= strays->most_workers);
     scene->oldest_program_ms = CLOCK_NEVER;
-    for (ssize_t i = 0; i < count; i++)
-        scene->oldest_program_ms =
-            clock_earlier(scene->oldest_program_ms, strays->workers[i].program_ms);
-    if (count > 1)
+    scene->newest_program_ms = INT64_MIN;
+    for (size_t i = 0; i < scene->worker_count; i++) {
+        int64_t since = strays->workers[i].program_ms;
+        scene->oldest_program_ms = clock_earlier(scene->oldest_program_ms, since);
+        if (since != CLOCK_NEVER && since > scene->newest_program_ms)
+            scene->newest_program_ms = since;
+    }
+    if (scene->worker_count > 1)
         qsort(strays->workers, scene->worker_count, sizeof *strays->workers, children_compare);
     if (scene->ended_count > 1)
         qsort(strays->ended, scene->ended_count, sizeof *strays->ended, children_compare);
-    return true;
 }
 
 static size_t read_environment(pid_t pid, char *text, size_t size)
@@ -73,21 +77,29 @@ static void examine(const struct strays *strays, struct stray *stray)
     }
 }
 
-static struct stray describe(const struct strays *strays, pid_t pid, int64_t now_ms)
+static struct stray *find(const struct strays *strays, pid_t pid)
 {
-    const struct stray *known = strays->count == 0 ? NULL
-                                                   : bsearch(&pid, strays->list, strays->count,
-                                                             sizeof *known, children_compare);
-    struct stray stray =
-        known
-            ? *known
-            : (struct stray){
-                  .pid = pid, .seen_ms = now_ms, .term_ms = CLOCK_NEVER, .killed_ms = CLOCK_NEVER};
-    stray.group = getpgid(pid);
-    stray.session = getsid(pid);
-    if (!stray_policy_settle(&stray, &strays->scene) && !stray.named && !stray.examined)
-        examine(strays, &stray);
-    return stray;
+    if (strays->count == 0)
+        return NULL;
+    return bsearch(&pid, strays->list, strays->count, sizeof *strays->list, children_compare);
+}
+
+void stray_sight_forget(struct strays *strays, pid_t pid)
+{
+    struct stray *stray = find(strays, pid);
+    if (!stray)
+        return;
+    strays->count--;
+    memmove(stray, stray + 1,
+            (size_t)(strays->list + strays->count - stray) * sizeof *strays->list);
+}
+
+static void describe(const struct strays *strays, struct stray *stray, bool unsure)
+{
+    stray->group = getpgid(stray->pid);
+    stray->session = getsid(stray->pid);
+    if (!unsure && !stray_policy_settle(stray, &strays->scene) && !stray->named && !stray->examined)
+        examine(strays, stray);
 }
 
 /* Children that are no workers, ended ones reaped, become the list. */
@@ -99,7 +111,10 @@ static void see(struct strays *strays, int64_t now_ms)
         pid_t pid = strays->children.pids[i];
         if (stray_policy_worker(&strays->scene, pid))
             continue;
-        if (children_reap(pid)) {
+        const struct stray *known = find(strays, pid);
+        struct stray stray = known ? *known : stray_policy_new(pid, &strays->scene, now_ms);
+        bool unsure = stray_policy_unsure(&stray, &strays->scene);
+        if (!unsure && children_reap(pid)) {
             strays->owed = true; /* what it had started is ours now */
             continue;
         }
@@ -107,7 +122,8 @@ static void see(struct strays *strays, int64_t now_ms)
             room = room ? 2 * room : 16;
             list = memory_resize(list, room * sizeof *list);
         }
-        list[count++] = describe(strays, pid, now_ms);
+        describe(strays, &stray, unsure);
+        list[count++] = stray;
     }
     free(strays->list);
     strays->list = list;
@@ -125,6 +141,7 @@ int stray_sight_look(struct strays *strays, int64_t now_ms)
         return -1;
     }
     strays->blind = false;
+    ask_owner(strays); /* now: whoever started one of these had its client before they were read */
     see(strays, now_ms);
     return 0;
 }

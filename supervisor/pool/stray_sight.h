@@ -7,11 +7,11 @@
 
 #include "supervisor/pool/stray.h"
 
-/* Ask the owner for the living workers. False: look later. */
-bool stray_sight_scene(struct strays *strays);
-
-/* Read the children; those that are no workers become the list, ended ones are reaped. 0, or -1:
- * it cannot be done (said once), the list is the old one. */
+/* Read the children, and ask the owner for the living workers; children that are none become the
+ * list, ended ones are reaped. 0, or -1: it cannot be done (said once), the list is the old one. */
 int stray_sight_look(struct strays *strays, int64_t now_ms);
+
+/* The worker of that pid was reaped: no entry is about it. */
+void stray_sight_forget(struct strays *strays, pid_t pid);
 
 #endif

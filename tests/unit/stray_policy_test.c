@@ -36,6 +36,7 @@ static int fresh(void **state)
                                  .ended_count = 2,
                                  .kill_timeout_ms = KILL,
                                  .oldest_program_ms = 500,
+                                 .newest_program_ms = 1500,
                                  .stop_kill_ms = CLOCK_NEVER};
     stray = (struct stray){.pid = 900,
                            .group = 900,
@@ -170,6 +171,34 @@ static void doubt_spares_while_a_program_of_that_time_runs(void **state)
     expect(3000, STRAY_TERM, true, 8000);
 }
 
+static void new_one_may_be_an_open_order(void **state)
+{
+    (void)state;
+    scene.newest_program_ms = 1500;
+    scene.makers[0] = (struct stray_maker){.ordered = 7, .settled = 7};
+    stray = stray_policy_new(900, &scene, 2000);
+    assert_int_equal(stray.pid, 900);
+    assert_int_equal(stray.seen_ms, 2000);
+    assert_false(stray_policy_unsure(&stray, &scene));
+    scene.makers[1] = (struct stray_maker){.ordered = 5, .settled = 3};
+    assert_false(stray_policy_unsure(&stray, &scene)); /* ordered later */
+    all_programs_end();
+    expect(3000, STRAY_TERM, true, 8000);
+    stray = stray_policy_new(900, &scene, 2000);
+    assert_true(stray_policy_unsure(&stray, &scene));
+    expect_spared(3000);
+    scene.stop = STRAY_KILL;
+    expect_spared(3000);
+    scene.stop = STRAY_LIVES;
+    scene.makers[1] = (struct stray_maker){.ordered = 9, .settled = 4};
+    assert_true(stray_policy_unsure(&stray, &scene));
+    scene.makers[1].settled = 5;
+    assert_false(stray_policy_unsure(&stray, &scene));
+    expect(3000, STRAY_TERM, true, 8000);
+    scene.newest_program_ms = 2001;
+    assert_int_equal(stray_policy_new(900, &scene, 2000).seen_ms, 2001);
+}
+
 static void forced_end_takes_strays_along(void **state)
 {
     (void)state;
@@ -259,6 +288,7 @@ int main(void)
         cmocka_unit_test_setup(named_client_that_is_gone_ends, fresh),
         cmocka_unit_test_setup(owner_s_pid_may_be_another_worker_s, fresh),
         cmocka_unit_test_setup(doubt_spares_while_a_program_of_that_time_runs, fresh),
+        cmocka_unit_test_setup(new_one_may_be_an_open_order, fresh),
         cmocka_unit_test_setup(forced_end_takes_strays_along, fresh),
         cmocka_unit_test_setup(sentence_stands, fresh),
         cmocka_unit_test_setup(killed_ones_are_waited_for_a_while, fresh),

@@ -26,17 +26,24 @@
 
 static struct strays strays;
 static struct stray_worker living[WORKERS];
-static ssize_t living_count;
+static size_t living_count;
+static struct stray_maker makers[STRAY_MAKERS];
 static const char *client_ip, *client_port; /* of slot 0 */
 static int64_t now;
 static int pipes[2]; /* what a test starts writes its pid here */
 
-static ssize_t workers(void *owner, struct stray_worker *list)
+static size_t workers(void *owner, struct stray_worker *list)
 {
     (void)owner;
-    for (ssize_t i = 0; i < living_count; i++)
+    for (size_t i = 0; i < living_count; i++)
         list[i] = living[i];
     return living_count;
+}
+
+static void list_makers(void *owner, struct stray_maker list[static STRAY_MAKERS])
+{
+    (void)owner;
+    memcpy(list, makers, sizeof makers);
 }
 
 static bool is_client(void *owner, uint32_t slot, const char *ip, const char *port)
@@ -45,13 +52,14 @@ static bool is_client(void *owner, uint32_t slot, const char *ip, const char *po
     return slot == 0 && client_ip && strcmp(ip, client_ip) == 0 && strcmp(port, client_port) == 0;
 }
 
-static const struct stray_events events = {workers, is_client};
+static const struct stray_events events = {workers, list_makers, is_client};
 
 static int fresh(void **state)
 {
     (void)state;
     now = 1000;
     living_count = 0;
+    memset(makers, 0, sizeof makers);
     client_ip = NULL;
     log_configure(LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT);
     stray_init(&strays, &events, NULL, WORKERS, KILL);
@@ -239,7 +247,7 @@ static pid_t start_stray(void (*body)(void))
 }
 
 /* Entry I ends, and is reaped as the pool does it. */
-static void end_worker(ssize_t i)
+static void end_worker(size_t i)
 {
     pid_t pid = living[i].pid;
     int status;
@@ -518,15 +526,93 @@ static void worker_s_end_is_not_taken(void **state)
     assert_int_equal(WTERMSIG(status), SIGKILL);
 }
 
-static void nobody_is_judged_while_children_are_unknown(void **state)
+/* It may be a copy that its template has not told of yet, however many others are ordered later. */
+static void unannounced_copy_is_left_alone(void **state)
 {
     (void)state;
     pid_t pid = start_stray(stay);
-    living_count = -1;
-    for (int i = 0; i < 10; i++)
+    end_worker(0); /* it would have to end */
+    makers[1] = (struct stray_maker){.ordered = 3, .settled = 2};
+    for (int i = 0; i < 10; i++) {
         assert_true(look() == now + STRAY_PAUSE_MS);
-    assert_true(exists(pid));
+        makers[0].settled = makers[0].ordered++;
+        makers[1].ordered++;
+    }
+    assert_int_equal(strays.count, 1);
+    assert_true(strays.list[0].term_ms == CLOCK_NEVER);
+    assert_false(strays.list[0].examined);
     assert_int_equal(stray_count(&strays), 1); /* not known to be none */
+    makers[1].settled = 3; /* and that was not it */
+    ends(pid);
+}
+
+static void end_of_an_unannounced_copy_is_not_taken(void **state)
+{
+    siginfo_t info;
+    int status;
+    (void)state;
+    pid_t pid = start_stray(stay);
+    makers[0].ordered = 1;
+    kill(pid, SIGKILL);
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    for (int i = 0; i < 5; i++)
+        look();
+    assert_int_equal(waitpid(pid, &status, WNOHANG), pid);
+    assert_int_equal(WTERMSIG(status), SIGKILL);
+    look();
+    assert_int_equal(strays.count, 0);
+}
+
+/* The number may be somebody else's at the next look. */
+static void copy_that_came_and_went_is_forgotten(void **state)
+{
+    (void)state;
+    start_stray(stay);
+    pid_t copy = living[0].pid;
+    living_count = 0;
+    makers[0].ordered = 1;
+    look();
+    assert_int_equal(strays.count, 2);
+    living[0].pid = copy;
+    living_count = 1;
+    makers[0].settled = 1;
+    end_worker(0);
+    assert_int_equal(strays.count, 1);
+    assert_int_not_equal(strays.list[0].pid, copy);
+    stray_ended(&strays, copy, CLOCK_NEVER, now); /* and is not there any more */
+    assert_int_equal(strays.count, 1);
+}
+
+static void orders_do_not_spare_those_known_before(void **state)
+{
+    (void)state;
+    pid_t pid = start_stray(stay);
+    stays(pid);
+    makers[0].ordered = 1;
+    end_worker(0);
+    ends(pid);
+    assert_int_equal(strays.scene.ended_count, 0);
+}
+
+static void ended_workers_are_forgotten_in_spite_of_orders(void **state)
+{
+    (void)state;
+    makers[0].ordered = 1;
+    for (pid_t pid = 100000; pid < 100100; pid++)
+        stray_ended(&strays, pid, CLOCK_NEVER, now);
+    look();
+    assert_int_equal(strays.scene.ended_count, 0);
+}
+
+/* It had its client, and left somebody behind, after the caller had asked for the time. */
+static void program_may_be_younger_than_the_look(void **state)
+{
+    (void)state;
+    pid_t pid = start_stray(stay_as_daemon);
+    living[0].program_ms = now + STRAY_PAUSE_MS + 3;
+    stays(pid);
+    end_worker(0);
+    ends(pid);
 }
 
 static void stop_waits_for_all(void **state)
@@ -578,8 +664,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(forced_end_takes_strays_along, fresh, release),
         cmocka_unit_test_setup_teardown(group_ends_at_once, fresh, release),
         cmocka_unit_test_setup_teardown(worker_s_end_is_not_taken, fresh, release),
-        cmocka_unit_test_setup_teardown(nobody_is_judged_while_children_are_unknown, fresh,
+        cmocka_unit_test_setup_teardown(unannounced_copy_is_left_alone, fresh, release),
+        cmocka_unit_test_setup_teardown(end_of_an_unannounced_copy_is_not_taken, fresh, release),
+        cmocka_unit_test_setup_teardown(copy_that_came_and_went_is_forgotten, fresh, release),
+        cmocka_unit_test_setup_teardown(orders_do_not_spare_those_known_before, fresh, release),
+        cmocka_unit_test_setup_teardown(ended_workers_are_forgotten_in_spite_of_orders, fresh,
                                         release),
+        cmocka_unit_test_setup_teardown(program_may_be_younger_than_the_look, fresh, release),
         cmocka_unit_test_setup_teardown(stop_waits_for_all, fresh, release),
         cmocka_unit_test_setup_teardown(stop_now_kills, fresh, release),
     };
