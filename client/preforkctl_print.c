@@ -95,6 +95,27 @@ static void service_row(struct table *table, const json_t *service)
     add_row(table, cells);
 }
 
+/* "NAME: 3 refused, lines 42": what there is to say besides the table, if anything. */
+static void print_counts(const json_t *service)
+{
+    const json_t *connections = json_object_get(service, "connections");
+    json_t *counters = json_object_get(service, "counters"), *value;
+    const char *name, *between = "";
+    if (number_of(connections, "refused") == 0 && json_object_size(counters) == 0)
+        return;
+    printf("%s: ", text_of(service, "name"));
+    if (number_of(connections, "refused") > 0) {
+        printf("%" JSON_INTEGER_FORMAT " refused", number_of(connections, "refused"));
+        between = ", ";
+    }
+    json_object_foreach(counters, name, value)
+    {
+        printf("%s%s %" JSON_INTEGER_FORMAT, between, name, json_integer_value(value));
+        between = ", ";
+    }
+    putchar('\n');
+}
+
 static void print_status(const json_t *result)
 {
     static const char *const head[] = {"SERVICE",  "STATE",   "WORKERS", "BUSY",  "IDLE",
@@ -112,6 +133,7 @@ static void print_status(const json_t *result)
     add_row(&table, cells);
     json_array_foreach(services, i, service) service_row(&table, service);
     print_table(&table);
+    json_array_foreach(services, i, service) print_counts(service);
     json_array_foreach(services, i, service) if (*text_of(service, "reason"))
         printf("%s: %s\n", text_of(service, "name"), text_of(service, "reason"));
 }

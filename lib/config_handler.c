@@ -64,7 +64,7 @@ static void read_options(struct config_reader *reader, const config_setting_t *g
                    CONFIG_OPTION_STRING, setting ? setting : group);
     }
     const config_setting_t *places =
-        group && !reader->lookup ? config_setting_get_member(group, "places") : NULL;
+        group && !reader->lookup ? config_setting_get_member(group, "*places") : NULL;
     names[known] = NULL;
     if (places)
         read_places(service, places);
@@ -112,7 +112,7 @@ static void read_plugin(struct config_reader *reader, const config_setting_t *gr
 {
     const config_setting_t *path = config_setting_get_member(group, "path");
     const config_setting_t *places =
-        reader->lookup ? NULL : config_setting_get_member(group, "places");
+        reader->lookup ? NULL : config_setting_get_member(group, "*places");
     const char *word = path ? config_read_word(reader, path) : NULL;
     service->kind = CONFIG_PLUGIN;
     if (!path)

@@ -121,7 +121,7 @@ static void print_options(struct buffer *out, const struct config_service *servi
 /* For the pool, which complains about them. */
 static void print_places(struct buffer *out, const struct config_service *service)
 {
-    buffer_printf(out, "; places = [ ");
+    buffer_printf(out, "; *places = [ ");
     config_print_word(out, service->handler_place);
     for (size_t i = 0; i < service->option_count; i++) {
         buffer_printf(out, ", ");

@@ -67,7 +67,8 @@ static void wait_for_any(struct acceptor *a)
     struct pollfd p[CHANNEL_LISTENERS_MAX];
     for (int i = 0; i < a->count; i++)
         p[i] = (struct pollfd){.fd = a->listeners[i], .events = POLLIN};
-    poll(p, (nfds_t)a->count, -1);
+    if (poll(p, (nfds_t)a->count, -1) < 0 && errno == EINTR && a->woken)
+        a->woken();
     for (int i = 0; i < a->count; i++) {
         int candidate = (a->next + 1 + i) % a->count;
         if (p[candidate].revents) {

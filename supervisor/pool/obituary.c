@@ -28,6 +28,8 @@ void obituary_write(const struct obituary *o)
     log_seconds(&line, "age_s", o->age_ms * 1000);
     log_int(&line, "connections", (int64_t)o->connections);
     log_text(&line, "peer", o->peer);
+    if (o->said && o->said[0] != '\0')
+        log_text(&line, "said", o->said);
     child_log_end(&line, &o->end);
     log_text(&line, "next", o->next);
     log_end(&line);

@@ -14,6 +14,7 @@ struct obituary {
     int64_t age_ms;
     uint64_t connections; /* accepted, the one in hand included */
     const char *peer;     /* of the connection in hand, "" for none */
+    const char *said;     /* its handler's or program's status text, "" for none */
     struct child_end end;
     bool expected; /* it left as it was told to */
     const char *next;

@@ -307,19 +307,21 @@ int pool_init(struct pool *pool, unsigned generation, int listeners, struct erro
 
 int pool_check(const char *place)
 {
-    struct error error;
+    struct error error = {.code = EXIT_CODE_OK};
     struct worker_plan plan = {.library_fd = CHANNEL_FD_LIBRARY};
     struct config *config = config_snapshot_read(CHANNEL_FD_CONFIG, &error);
+    bool told_by_handler = false; /* it names FILE:LINE itself */
     if (config) {
         plan.service = &config->services[0];
         log_configure((enum log_level)config->log.level, (enum log_format)config->log.format);
+        told_by_handler = !config_is_program(plan.service);
         if (worker_check(&plan, &error) == 0)
-            return EXIT_CODE_OK;
+            error.code = EXIT_CODE_OK;
     }
-    if (plan.service && !config_is_program(plan.service))
-        fprintf(stderr, "%s\n", error.text); /* with its own FILE:LINE */
-    else
-        fprintf(stderr, "%s: %s\n", place, error.text);
+    if (error.code != EXIT_CODE_OK)
+        fprintf(stderr, "%s%s%s\n", told_by_handler ? "" : place, told_by_handler ? "" : ": ",
+                error.text);
+    config_release(config);
     return (int)error.code;
 }
 

@@ -120,7 +120,7 @@ void worker_end_account(struct worker_table *table, uint32_t slot, const struct 
 {
     struct pool *pool = table->owner;
     const struct scoreboard_slot *shown = &pool->plan.scoreboard->slots[slot];
-    char peer[ADDRESS_TEXT_MAX], text[96];
+    char peer[ADDRESS_TEXT_MAX], said[SCOREBOARD_SAID_MAX], text[96];
     int64_t now = clock_now_ms();
     struct worker_end_facts facts = {.state = ended->state,
                                      .phase = SCOREBOARD_LOAD(shown->worker.phase),
@@ -136,6 +136,7 @@ void worker_end_account(struct worker_table *table, uint32_t slot, const struct 
         .age_ms = now - ended->born_ms,
         .connections = shown->worker.connections,
         .peer = scoreboard_peer(shown, peer),
+        .said = scoreboard_said(shown, said),
         .end = *end,
         .expected = kind == WORKER_END_KIND_LEFT,
     };

@@ -262,7 +262,6 @@ def scenario_tick_while_idle(t):
     wait_until(lambda: len([p for _, p in traced(t, "tick") if p == pid]) > count, "and afterwards")
 
 
-@mark(known_defect="accept_next() tells nobody that a signal ended its poll()")
 def scenario_tick_with_several_sockets(t):
     d = serve(t, "trouble", {"trace": trace_file(t)}, listen=["unix:@" + t.path("a")[-80:],
                                                              "unix:@" + t.path("b")[-80:]]).start()
@@ -355,7 +354,6 @@ def scenario_status_text(t):
     wait_until(lambda: d.workers()[0]["status"] == "", "gone")
 
 
-@mark(known_defect="obituaries do not have it")
 def scenario_status_text_in_the_obituary(t):
     d = serve(t, "trouble").start()
     with Client(d.port) as client:
