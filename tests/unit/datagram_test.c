@@ -124,10 +124,30 @@ static int bound(const char *host, unsigned port)
     return fd;
 }
 
+static int try_to_serve_as(int flags)
+{
+    reply_fd = dup(server);
+    int status = datagram_serve(&plan, server, reply_fd, flags);
+    int error = errno;
+    close(reply_fd);
+    errno = error;
+    return status;
+}
+
+/* Who has been asked often for one looks for more at the next occasion. */
+static void expect_many(void)
+{
+    server = bound("127.0.0.1", 0);
+    for (int i = 0; i < 100; i++)
+        try_to_serve_as(MSG_DONTWAIT);
+    close(server);
+}
+
 /* A server bound to HOST as the supervisor prepares it, a client bound to FROM, which talks to TO.
  */
 static void over_udp(const char *host, const char *from, const char *to)
 {
+    expect_many();
     server = bound(host, 0);
     client = bound(from, 0);
     if (server < 0 || client < 0)
@@ -147,6 +167,7 @@ static void over_loopback(void)
 static void over_unix(bool named)
 {
     sa_family_t autobind = AF_UNIX;
+    expect_many();
     server = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     client = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(server, (struct sockaddr *)(void *)&autobind, sizeof autobind), 0);
@@ -159,16 +180,6 @@ static void over_unix(bool named)
 static void send_some(const void *bytes, size_t size)
 {
     assert_int_equal(sendto(client, bytes, size, 0, &server_address.any, server_length), size);
-}
-
-static int try_to_serve_as(int flags)
-{
-    reply_fd = dup(server);
-    int status = datagram_serve(&plan, server, reply_fd, flags);
-    int error = errno;
-    close(reply_fd);
-    errno = error;
-    return status;
 }
 
 static int try_to_serve(void)
@@ -308,6 +319,25 @@ static void a_batch_is_what_is_there(void **state)
     expect_answer("a");
     expect_answer("b");
     expect_answer("c");
+}
+
+/* Who has got but one asks for one, and for more again after a while. */
+static void who_comes_alone_is_taken_alone(void **state)
+{
+    (void)state;
+    over_loopback();
+    plan.batch = DATAGRAM_BATCH_MAX;
+    send_some("a", 1);
+    serve();
+    for (int i = 0; i < 40; i++)
+        send_some("b", 1);
+    serve();
+    assert_int_equal(seen.count, 2);
+    int calls = 1;
+    while (try_to_serve() == 0)
+        calls++;
+    assert_int_equal(seen.count, 41);
+    assert_in_range(calls, 10, 25);
 }
 
 static void more_than_a_batch_waits(void **state)
@@ -512,8 +542,8 @@ static void who_is_gone_costs_nobody_an_answer(void **state)
 static void a_socket_that_was_shut_down_is_told(void **state)
 {
     (void)state;
-    plan.batch = 4;
     over_unix(true);
+    plan.batch = 4;
     shutdown(server, SHUT_RD);
     assert_int_equal(try_to_serve(), -1);
     assert_int_equal(errno, EINVAL);
@@ -559,6 +589,7 @@ int main(void)
         TEST(the_longest_datagram_is_whole),
         TEST(longer_ones_are_cut),
         TEST(a_batch_is_what_is_there),
+        TEST(who_comes_alone_is_taken_alone),
         TEST(more_than_a_batch_waits),
         TEST(one_at_a_time_where_a_handler_may_wait),
         TEST(what_was_received_is_answered_in_spite_of_a_drain),
