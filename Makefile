@@ -146,11 +146,14 @@ lint:  ## layer laws, formatting, warnings as errors with gcc and clang, static 
 format:  ## rewrite the sources as .clang-format says
 	@clang-format -i $$(git ls-files '*.c' '*.h')
 
-bench: all $(BUILD)/tests/bench/floor  ## speed against a bare accept loop and tcpserver, as ratios
+bench: all $(BUILD)/tests/bench/floor $(BUILD)/tests/bench/lines.so  ## speed against a bare accept loop and tcpserver, as ratios
 	@BUILD=$(BUILD) python3 -B tests/bench/bench.py $(ARGS)
 .PHONY: bench-peers
 bench-peers:  ## install the peers that make bench compares with
 	@scripts/bench-peers.sh
+$(BUILD)/tests/bench/lines.so: tests/bench/lines.c
+	@mkdir -p $(@D)
+	$(CC) -std=c17 -O2 $(WARNINGS) -Iinclude -shared -fPIC -o $@ $<
 $(BUILD)/tests/bench/floor: tests/bench/floor.c
 	@mkdir -p $(@D)
 	$(CC) -std=c17 -D_GNU_SOURCE -O2 $(WARNINGS) -o $@ $<

@@ -12,6 +12,8 @@ Exit code: 0 fine; 1 the connect ratio is below 0.9, or an attempt failed; 2 a s
 
 import argparse
 import json
+import os
+import shutil
 import statistics
 import sys
 import tempfile
@@ -35,6 +37,8 @@ WORKS = {
     "fresh": (["--mode", "connect", "--sources", "8"], "per_second", 1, "connections/s"),
     "roundtrip": (["--mode", "roundtrip"], "per_second", 1, "round trips/s"),
     "stream": (["--mode", "stream", "--size", "64K"], "bytes_per_second", 1e6, "MB/s"),
+    "udp": (["--mode", "roundtrip"], "per_second", 1, "datagrams/s"),
+    "plugin": (["--mode", "roundtrip", "--lines"], "per_second", 1, "lines/s"),
 }
 
 CONFIG = """
@@ -42,8 +46,8 @@ control = "{folder}/control.sock";
 log = {{ level = "warning"; }};
 services = {{
   echo = {{
-    listen = [ "tcp://127.0.0.1:{port}" ];
-    handler = "echo";
+    listen = [ "{scheme}://127.0.0.1:{port}" ];
+    handler = {handler};
     workers = {workers};
     access_log = false;
     max_connections_per_worker = {limit};
@@ -52,17 +56,41 @@ services = {{
 """
 
 
-def floor(name, fresh):
+def floor(name, mode=""):
+    """The floor; MODE as floor.c has it."""
     port = servers.free_port()
     command = [f"{BUILD}/tests/bench/floor", str(port), str(WORKERS)]
-    return Server(name, command + (["fresh"] if fresh else []), port)
+    return Server(name, command + ([mode] if mode else []), port,
+                  scheme="udp" if mode == "udp" else "tcp")
 
 
-def preforkd(folder, fresh):
+def preforkd(folder, name, fresh=False, scheme="tcp", handler='"echo"'):
     port = servers.free_port()
-    path = f"{folder}/{'fresh' if fresh else 'bench'}.conf"
-    text = CONFIG.format(folder=folder, port=port, workers=WORKERS, limit=int(fresh))
-    return servers.preforkd("preforkd", path, text, port)
+    own = f"{folder}/{name}"
+    os.mkdir(own, 0o755)
+    text = CONFIG.format(folder=own, port=port, workers=WORKERS, limit=int(fresh), scheme=scheme,
+                         handler=handler)
+    return servers.preforkd("preforkd", f"{own}/bench.conf", text, port, scheme=scheme)
+
+
+def lines_plugin(folder):
+    """The plugin, where the service's user may read it, as a handler."""
+    os.chmod(folder, 0o755)
+    path = shutil.copy(f"{BUILD}/tests/bench/lines.so", folder)
+    os.chmod(path, 0o755)
+    return f'{{ type = "plugin"; path = "{path}"; }}'
+
+
+def contestants(work, folder, against_itself):
+    """Two servers: what WORK is measured against, and ours."""
+    mode = work if work in ("fresh", "udp") else ""
+    if work == "plugin":
+        other = '"echo"' if against_itself else lines_plugin(folder)
+        return preforkd(folder, "builtin"), preforkd(folder, "plugin", handler=other)
+    if against_itself:
+        return floor("floor", mode), floor("preforkd", mode)
+    scheme = "udp" if work == "udp" else "tcp"
+    return floor("floor", mode), preforkd(folder, work, fresh=work == "fresh", scheme=scheme)
 
 
 def measure(server, work, seconds):
@@ -97,9 +125,8 @@ def run(works, options):
     results = {}
     with tempfile.TemporaryDirectory(prefix="preforkd-bench-") as folder:
         for work in works:
-            fresh = work == "fresh"
-            ours = floor("preforkd", fresh) if options.self else preforkd(folder, fresh)
-            with floor("floor", fresh) as least, ours:
+            least, ours = contestants(work, folder, options.self)
+            with least, ours:
                 results[work] = compare(work, (least, ours), options)
     return results
 
@@ -122,6 +149,8 @@ def parse():
     parser.add_argument("--json", action="store_true", help="the result as one JSON object")
     parser.add_argument("--fresh", action="store_true",
                         help="also measure a fresh process for each connection")
+    parser.add_argument("--works", default=",".join(w for w in WORKS if w != "fresh"),
+                        help="only some of: " + ", ".join(WORKS))
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--self", action="store_true",
                        help="measure the floor against itself: what is not 1 is noise")
@@ -132,6 +161,8 @@ def parse():
     options = parser.parse_args()
     if (options.rounds or 1) < 1 or options.seconds <= 0:
         parser.error("--rounds and --seconds are at least 1 and more than 0")
+    if not set(options.works.split(",")) <= set(WORKS):
+        parser.error(f"--works: there are {', '.join(WORKS)}")
     options.names = (options.programs or ",".join(programs.PROGRAMS)).split(",")
     if not set(options.names) <= set(programs.PROGRAMS):
         parser.error(f"--programs: there are {', '.join(programs.PROGRAMS)}")
@@ -149,7 +180,7 @@ def report(options, results, rows):
         if rows:
             programs.print_tables(rows)
     fine = not any(r["failed"] for r in list(results.values()) + programs.figures(rows))
-    if results and results["connect"]["ratio"] < LEAST_CONNECT_RATIO:
+    if "connect" in results and results["connect"]["ratio"] < LEAST_CONNECT_RATIO:
         print(f"bench: the connect ratio is below {LEAST_CONNECT_RATIO}", file=sys.stderr)
         fine = False
     return fine
@@ -157,7 +188,7 @@ def report(options, results, rows):
 
 def main():
     options = parse()
-    works = ["connect", "roundtrip", "stream"] + (["fresh"] if options.fresh else [])
+    works = options.works.split(",") + (["fresh"] if options.fresh else [])
     try:
         results = {} if options.programs else run(works, options)
         rows = {} if options.no_programs or options.self else programs.run(options)

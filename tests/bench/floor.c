@@ -3,6 +3,7 @@
  * floor - the least a process-per-connection echo server can do: what bench.py measures against.
  *
  *     floor PORT N [fresh]    N processes on 127.0.0.1:PORT; fresh: each serves one connection
+ *     floor PORT N udp        the same for datagrams: recvfrom, sendto
  *
  * No checks, no logs, no limits. SIGTERM ends it and all its processes.
  */
@@ -27,7 +28,17 @@ static void serve(int listener)
     close(fd);
 }
 
-static void start(int listener, bool fresh, pid_t parent)
+static void answer(int fd)
+{
+    static char bytes[65536];
+    struct sockaddr_in peer;
+    socklen_t length = sizeof peer;
+    ssize_t n = recvfrom(fd, bytes, sizeof bytes, 0, (struct sockaddr *)&peer, &length);
+    if (n >= 0)
+        sendto(fd, bytes, (size_t)n, 0, (struct sockaddr *)&peer, length);
+}
+
+static void start(int listener, void (*work)(int), bool fresh, pid_t parent)
 {
     if (fork() != 0)
         return;
@@ -35,26 +46,32 @@ static void start(int listener, bool fresh, pid_t parent)
     if (getppid() != parent)
         _exit(0);
     do
-        serve(listener);
+        work(listener);
     while (!fresh);
     _exit(0);
 }
 
-int main(int argc, char **argv)
+static int open_socket(const char *port, bool udp)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+    int fd = socket(AF_INET, (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0), on = 1;
+    address.sin_port = htons((in_port_t)strtol(port, NULL, 10));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || (!udp && listen(fd, 4096) < 0))
+        _exit(69);
+    return fd;
+}
+
+int main(int argc, char **argv)
+{
     if (argc < 3)
         return 64;
-    address.sin_port = htons((in_port_t)strtol(argv[1], NULL, 10));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(listener, (struct sockaddr *)&address, sizeof address) < 0 ||
-        listen(listener, 4096) < 0)
-        return 69;
     bool fresh = argc > 3 && strcmp(argv[3], "fresh") == 0;
+    bool udp = argc > 3 && strcmp(argv[3], "udp") == 0;
+    int listener = open_socket(argv[1], udp);
     for (long n = strtol(argv[2], NULL, 10); n > 0; n--)
-        start(listener, fresh, getpid());
+        start(listener, udp ? answer : serve, fresh, getpid());
     while (wait(NULL) > 0)
-        start(listener, fresh, getpid());
+        start(listener, udp ? answer : serve, fresh, getpid());
 }

@@ -20,9 +20,9 @@ class CannotStart(Exception):
 class Server:
     """A process that listens on a port of its own, from here to the end of the with block."""
 
-    def __init__(self, name, command, port, environment=None):
+    def __init__(self, name, command, port, environment=None, scheme="tcp"):
         self.name, self.command, self.port = name, command, port
-        self.environment = environment
+        self.environment, self.scheme = environment, scheme
 
     def __enter__(self):
         try:
@@ -43,11 +43,22 @@ class Server:
             if self.process.poll() is not None:
                 raise CannotStart(f"{self.name} ended with {self.process.returncode}")
             try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                self.try_it()
                 return
             except OSError:
                 time.sleep(0.02)
         raise CannotStart(f"{self.name} does not accept on port {self.port}")
+
+    def try_it(self):
+        """Connect; or have a datagram answered, because nothing else tells that somebody is there."""
+        if self.scheme == "tcp":
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            return
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(1)
+            client.connect(("127.0.0.1", self.port))
+            client.send(b"hello")
+            client.recv(16)
 
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGTERM)
@@ -64,16 +75,16 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def preforkd(name, path, text, port, environment=None):
+def preforkd(name, path, text, port, environment=None, scheme="tcp"):
     """preforkd with the configuration TEXT, which is written to PATH."""
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)
-    return Server(name, [f"{BUILD}/preforkd", "-c", path], port, environment)
+    return Server(name, [f"{BUILD}/preforkd", "-c", path], port, environment, scheme)
 
 
 def load(server, options, seconds=None, generators=1):
     """Have `preforkc load` at SERVER, so many of them at once. Returns what they report."""
-    command = [f"{BUILD}/preforkc", "load", f"tcp://127.0.0.1:{server.port}", "--json"] + options
+    command = [f"{BUILD}/preforkc", "load", f"{server.scheme}://127.0.0.1:{server.port}", "--json"] + options
     if seconds:
         command += ["--duration", f"{int(seconds * 1000)}ms"]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(generators)]
