@@ -231,7 +231,8 @@ def scenario_a_killed_worker_costs_its_batch_at_most(t):
     with Crowd(t, port, processes=4, patience=0.5) as crowd:
         for i in range(4):
             wait_until(lambda: taken(d) > 300 * (i + 1), "load")
-            send_signal(d.workers()[i % 2]["pid"], signal.SIGKILL)
+            rows = wait_until(d.workers, "a worker is there")
+            send_signal(rows[0]["pid"], signal.SIGKILL)
             wait_until(lambda: d.service()["crashes"] == i + 1, "it is noticed")
     check(crowd.lost <= 4 * 4, f"{crowd.lost} lost of {crowd.asked}")
 
