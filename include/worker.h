@@ -31,6 +31,10 @@
 #define WORKER_CUT    SIGURG
 #define WORKER_REOPEN SIGCONT
 
+/* In the environment of a program that accepts by itself: the pid of its worker, which is its own.
+ * What it has started is known by it, whatever became of sessions and parents. */
+#define WORKER_VARIABLE "PREFORKD_WORKER"
+
 enum worker_exit {
     WORKER_EXIT_LEFT = 0,     /* as asked, or after max_connections_per_worker */
     WORKER_EXIT_INIT = 100,   /* worker_init() refused */

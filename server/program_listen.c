@@ -5,6 +5,7 @@
 #include "server/program_listen.h"
 
 #include "lib/log.h"
+#include "lib/memory.h"
 #include "server/handover.h"
 #include "server/program.h"
 
@@ -58,6 +59,8 @@ static int put_variables(uint32_t slot, struct error *error)
     int count = handover_environment(&handover, variables);
     for (int i = 0; i < count; i++)
         program_environment_put(&program.environment, variables[i]);
+    program_environment_put(&program.environment,
+                            memory_printf(WORKER_VARIABLE "=%d", (int)handover.pid));
     return 0;
 }
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * program_listen - a worker becomes a program that accepts by itself, and is handed the sockets.
+ *
+ * Its environment is that of program_environment.h, with what handover.h tells of the sockets, and
+ * WORKER_VARIABLE (include/worker.h).
  */
 #ifndef SERVER_PROGRAM_LISTEN_H
 #define SERVER_PROGRAM_LISTEN_H

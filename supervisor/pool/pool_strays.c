@@ -60,20 +60,54 @@ static void list_makers(void *owner, struct stray_maker makers[static STRAY_MAKE
     }
 }
 
-static bool is_client(void *owner, uint32_t slot, const char *ip, const char *port)
+static bool is_client(const struct pool *pool, uint32_t slot, const char *name)
+{
+    const struct scoreboard_slot *shown = &pool->plan.scoreboard->slots[slot];
+    char peer[ADDRESS_TEXT_MAX];
+    return SCOREBOARD_LOAD(shown->worker.phase) == SCOREBOARD_PROGRAM &&
+           strcmp(scoreboard_peer(shown, peer), name) == 0;
+}
+
+/* A program per connection: by the client that it had when the process was started. */
+static bool by_client(const struct pool *pool, const char *environment, size_t length,
+                      pid_t *worker)
+{
+    char name[ADDRESS_TEXT_MAX];
+    const char *ip = stray_policy_variable(environment, length, "TCPREMOTEIP");
+    const char *port = stray_policy_variable(environment, length, "TCPREMOTEPORT");
+    if (!ip || !port)
+        return false;
+    snprintf(name, sizeof name, strchr(ip, ':') ? "[%s]:%s" : "%s:%s", ip, port);
+    for (uint32_t slot = 0; slot < pool->table.slots; slot++) {
+        const struct worker_entry *entry = &pool->table.entries[slot];
+        if (entry->child.pidfd >= 0 && is_client(pool, slot, name))
+            *worker = entry->child.pid;
+    }
+    return true;
+}
+
+/* One that accepts by itself: by its pid. Clients that it names are its own affair. */
+static bool by_worker(const char *environment, size_t length, pid_t *worker)
+{
+    const char *text = stray_policy_variable(environment, length, WORKER_VARIABLE);
+    if (!text)
+        return false;
+    long pid = strtol(text, NULL, 10);
+    *worker = pid > 0 && pid <= INT32_MAX ? (pid_t)pid : 0;
+    return true;
+}
+
+static bool whose(void *owner, const char *environment, size_t length, pid_t *worker)
 {
     const struct pool *pool = owner;
-    char peer[ADDRESS_TEXT_MAX], theirs[ADDRESS_TEXT_MAX];
-    if (slot >= pool->table.slots)
-        return false;
-    scoreboard_peer(&pool->plan.scoreboard->slots[slot], peer);
-    snprintf(theirs, sizeof theirs, strchr(ip, ':') ? "[%s]:%s" : "%s:%s", ip, port);
-    return peer[0] != '\0' && strcmp(peer, theirs) == 0;
+    if (pool->service->kind == CONFIG_LISTEN)
+        return by_worker(environment, length, worker);
+    return by_client(pool, environment, length, worker);
 }
 
 void pool_strays_init(struct pool *pool)
 {
-    static const struct stray_events events = {list_workers, list_makers, is_client};
+    static const struct stray_events events = {list_workers, list_makers, whose};
     if (has_strays(pool))
         stray_init(&pool->strays, &events, pool, pool->table.slots + 2,
                    pool->service->kill_timeout);

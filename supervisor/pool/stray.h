@@ -26,10 +26,10 @@ struct stray_events {
     size_t (*workers)(void *owner, struct stray_worker *workers);
     /* What those have been ordered and have answered who make workers. */
     void (*makers)(void *owner, struct stray_maker makers[static STRAY_MAKERS]);
-    /* Is that the client of the program in that slot? IP and PORT are what some process has as
-     * TCPREMOTEIP and TCPREMOTEPORT: foreign text, to be compared and nothing else, with the text
-     * the program was given. */
-    bool (*is_client)(void *owner, uint32_t slot, const char *ip, const char *port);
+    /* Which worker's program was a process started by that has ENVIRONMENT, LENGTH bytes as
+     * stray_policy_variable() takes them? Foreign text, to be compared and nothing else. False: it
+     * does not tell; else *WORKER is its pid, 0: it is gone. */
+    bool (*whose)(void *owner, const char *environment, size_t length, pid_t *worker);
 };
 
 struct strays {

@@ -7,8 +7,8 @@
  *
  *   - By its session or group. Each worker leads a session whose number is the worker's pid; that
  *     number is nobody else's as long as anybody is in it.
- *   - A daemon has a session of its own. It belongs to the connection that the environment it was
- *     started with names (TCPREMOTEIP, TCPREMOTEPORT).
+ *   - A daemon has a session of its own. It belongs to the connection, or the program that accepts
+ *     by itself, that the environment it was started with names.
  *   - Where that names none, it may be any program's that ran when it was first seen: it is kept
  *     until none of those is left.
  *

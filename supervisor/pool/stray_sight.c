@@ -55,26 +55,19 @@ static size_t read_environment(pid_t pid, char *text, size_t size)
     return length;
 }
 
-/* A daemon: whose client did it have when it was started? */
+/* A daemon: who started it? A worker that began later has nothing but the same number, or name. */
 static void examine(const struct strays *strays, struct stray *stray)
 {
     static char text[ENVIRONMENT_MAX];
+    pid_t pid = 0;
     size_t length = read_environment(stray->pid, text, sizeof text);
-    const char *ip = stray_policy_variable(text, length, "TCPREMOTEIP");
-    const char *port = stray_policy_variable(text, length, "TCPREMOTEPORT");
     stray->examined = true;
-    if (!ip || !port)
+    stray->named = strays->events->whose(strays->owner, text, length, &pid);
+    const struct stray_worker *worker = stray_policy_worker(&strays->scene, pid);
+    if (!stray->named || !worker || worker->program_ms > stray->seen_ms)
         return;
-    stray->named = true;
-    for (size_t i = 0; i < strays->scene.worker_count; i++) {
-        const struct stray_worker *worker = &strays->workers[i];
-        if (worker->program_ms != CLOCK_NEVER &&
-            strays->events->is_client(strays->owner, worker->slot, ip, port)) {
-            stray->owner = worker->pid;
-            stray->owner_ms = worker->program_ms;
-            return;
-        }
-    }
+    stray->owner = pid;
+    stray->owner_ms = worker->program_ms;
 }
 
 static struct stray *find(const struct strays *strays, pid_t pid)

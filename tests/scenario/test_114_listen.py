@@ -100,7 +100,7 @@ def scenario_environment_is_exactly_the_contract(t):
         d.start(env={"SECRET": "x", "NOTIFY_SOCKET": t.path("none"), "LISTEN_FDS": "7"})
         got = environment_of(d)
         wanted = {"PATH": PATH, "HOME": who.pw_dir, "USER": who.pw_name, "LOGNAME": who.pw_name,
-                  "GREETING": "hello"}
+                  "GREETING": "hello", "PREFORKD_WORKER": str(worker(d)["pid"])}
         for name in chosen:
             wanted.update(protocol_variables(d, worker(d)["pid"])[name])
         matches("^@preforkd/[0-9a-f]{32}$", got.pop("NOTIFY_SOCKET"), "NOTIFY_SOCKET")
@@ -569,6 +569,28 @@ def scenario_crash_is_replaced_at_once(t):
     d.wait_workers(2)
     equal(len(before & d.worker_pids()), 1, "of those that were there")
     equal((d.service()["crashes"], d.service()["restarts"]), (1, 1), "crashes and restarts")
+
+
+def scenario_leaves_daemons_behind(t):
+    """What one that died has left ends, sessions of its own or not; what belongs to another stays."""
+    d = listener(t, "ready=notify", handler=SAYS, workers=2, kill_timeout="200ms").start()
+    d.wait_workers(2)
+    daemons = {}
+
+    def both_have_one():
+        owner, pid = map(int, ask(d.port, "run echo $PPID; setsid sh -c "
+                                  "'sleep 1000 >/dev/null 2>&1 & echo $!'").split())
+        daemons.setdefault(owner, []).append(pid)
+        return len(daemons) == 2
+    wait_until(both_have_one, "each program has a daemon")
+    victim, survivor = daemons
+    stays(lambda: all(map(alive, daemons[victim] + daemons[survivor])), "daemons live", 0.5)
+    send_signal(victim, signal.SIGKILL)
+    wait_until(lambda: not any(map(alive, daemons[victim])), "its daemons are gone")
+    d.wait_workers(2)
+    stays(lambda: all(map(alive, daemons[survivor])), "those of the other live", 0.5)
+    d.stop()
+    check(not any(map(alive, daemons[survivor])), "they end with the service")
 
 
 def scenario_exits_as_soon_as_it_is_ready(t):

@@ -46,13 +46,22 @@ static void list_makers(void *owner, struct stray_maker list[static STRAY_MAKERS
     memcpy(list, makers, sizeof makers);
 }
 
-static bool is_client(void *owner, uint32_t slot, const char *ip, const char *port)
+/* As the pool tells it of programs that have clients. */
+static bool whose(void *owner, const char *environment, size_t length, pid_t *worker)
 {
+    const char *ip = stray_policy_variable(environment, length, "TCPREMOTEIP");
+    const char *port = stray_policy_variable(environment, length, "TCPREMOTEPORT");
     (void)owner;
-    return slot == 0 && client_ip && strcmp(ip, client_ip) == 0 && strcmp(port, client_port) == 0;
+    if (!ip || !port)
+        return false;
+    for (size_t i = 0; i < living_count; i++)
+        if (living[i].slot == 0 && client_ip && strcmp(ip, client_ip) == 0 &&
+            strcmp(port, client_port) == 0)
+            *worker = living[i].pid;
+    return true;
 }
 
-static const struct stray_events events = {workers, list_makers, is_client};
+static const struct stray_events events = {workers, list_makers, whose};
 
 static int fresh(void **state)
 {
@@ -369,6 +378,24 @@ static void daemon_of_a_client_that_is_gone_ends(void **state)
     ends(wait_exec(start_stray(stay_as_daemon_of_slot_0)));
 }
 
+/* Its pid, or its client's name, was another's when the daemon was started. */
+static void daemon_does_not_belong_to_one_who_came_later(void **state)
+{
+    (void)state;
+    client_ip = "192.0.2.1";
+    client_port = "4711";
+    pid_t pid = wait_exec(start_stray(stay_as_daemon_of_slot_0));
+    makers[0].ordered = 1; /* so that it is examined later than it is seen */
+    look();
+    living[1] = living[0]; /* it ran all the time */
+    living[1].pid = getppid();
+    living[1].slot = 1;
+    living_count = 2;
+    living[0].program_ms = now + 1;
+    makers[0].settled = 1;
+    ends(pid);
+}
+
 static void daemon_without_a_name_stays_while_in_doubt(void **state)
 {
     (void)state;
@@ -542,7 +569,7 @@ static void unannounced_copy_is_left_alone(void **state)
     assert_true(strays.list[0].term_ms == CLOCK_NEVER);
     assert_false(strays.list[0].examined);
     assert_int_equal(stray_count(&strays), 1); /* not known to be none */
-    makers[1].settled = 3; /* and that was not it */
+    makers[1].settled = 3;                     /* and that was not it */
     ends(pid);
 }
 
@@ -653,6 +680,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(stray_ends_with_its_worker, fresh, release),
         cmocka_unit_test_setup_teardown(daemon_of_a_client_ends_with_it, fresh, release),
         cmocka_unit_test_setup_teardown(daemon_of_a_client_that_is_gone_ends, fresh, release),
+        cmocka_unit_test_setup_teardown(daemon_does_not_belong_to_one_who_came_later, fresh,
+                                        release),
         cmocka_unit_test_setup_teardown(daemon_without_a_name_stays_while_in_doubt, fresh, release),
         cmocka_unit_test_setup_teardown(later_programs_do_not_keep_it, fresh, release),
         cmocka_unit_test_setup_teardown(deaf_one_is_killed_in_time, fresh, release),
