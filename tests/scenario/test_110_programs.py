@@ -771,6 +771,7 @@ def template_of(d):
 
 def scenario_killed_template_is_replaced(t):
     """Who waits waits on, who is served is served on; the next worker is made by another one."""
+    t.skip_sanitized("the pool forks the workers")
     d = serve(t, ["/bin/cat"], workers=2).start()
     d.wait_workers(2)
     before, workers = template_of(d), d.worker_pids()
@@ -789,6 +790,7 @@ def scenario_killed_template_is_replaced(t):
 
 def scenario_template_that_hangs_is_replaced(t):
     """It is killed when it has owed a worker for start_timeout."""
+    t.skip_sanitized("the pool forks the workers")
     d = serve(t, ["/bin/cat"], workers=1, start_timeout="300ms").start()
     d.wait_workers(1)
     before = template_of(d)
