@@ -24,6 +24,7 @@
 #include "lib/sys.h"
 #include "server/accept_log.h"
 #include "server/datagram.h"
+#include "server/datagram_wait.h"
 #include "server/handler.h"
 #include "server/handover.h"
 #include "server/host.h"
@@ -58,6 +59,7 @@ static int prepare_program(const struct worker_plan *plan, struct error *error)
 {
     if (program_prepare(plan, error) < 0)
         return -1;
+    datagram_wait_prepare();
     program_warm_decide();
     return 0;
 }
@@ -347,6 +349,7 @@ static void hand_datagrams_over(int listener)
     while (!self.stopping) {
         if (poll(&p, 1, -1) <= 0)
             continue;
+        datagram_wait_hold_off(p.fd, &self.stopping);
         int fd = fcntl(p.fd, F_DUPFD_CLOEXEC, self.plan->keep_below);
         if (self.stopping)
             return;

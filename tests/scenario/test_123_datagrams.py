@@ -10,7 +10,7 @@ import time
 from datagrams import *
 from harness import *
 from load import Load
-from programs import executable, program_of, serve, sh
+from programs import installed, serve
 
 
 def udp(t, name="echo", **keys):
@@ -323,3 +323,74 @@ def scenario_a_client_that_does_not_read_stops_nobody(t):
         for _ in range(100):
             lazy.send(b"x" * 1000)
         equal(ask(t, path, b"y"), b"y", "another client")
+
+
+# ---- programs that are handed the socket, inetd's "wait"
+
+# Answers COUNT datagrams with its process number and what it got, and ends.
+READER = """
+import os, socket, sys
+s = socket.socket(fileno=os.dup(0))
+for _ in range(int(sys.argv[1])):
+    data, peer = s.recvfrom(65536)
+    s.sendto(b"%d " % os.getpid() + data, peer)
+"""
+
+
+def waits(t, *arguments, **keys):
+    """A daemon, started, that hands its socket to READER with ARGUMENTS. (daemon, port)"""
+    port = t.port()
+    python = installed(t, "python3")
+    d = serve(t, [python, "-c", READER, *arguments], listen=[f"udp://127.0.0.1:{port}"], **keys)
+    return d.start(), port
+
+
+def scenario_a_program_is_handed_the_socket(t):
+    """It reads as many as it likes; the next one is started for what comes then, never two."""
+    d, port = waits(t, "3")
+    with Asker(t, port) as asker:
+        for i in range(9):
+            asker.send(b"%d" % i)
+        answers = [asker.recv()[0].split() for _ in range(9)]
+    pids = [pid for pid, _ in answers]
+    equal([data for _, data in answers], [b"%d" % i for i in range(9)], "in order: one at a time")
+    equal([len(set(pids[i:i + 3])) for i in (0, 3, 6)], [1, 1, 1], "three for each")
+    equal(len(set(pids)), 3, "programs")
+    d.wait_log(msg="connection", count=3, end="program ended", status=0)
+    equal(taken(d), 3, "programs are counted")
+
+
+def scenario_a_program_that_reads_nothing_is_held_off(t):
+    """Its datagram stays; nobody is started for it over and over without end."""
+    port = t.port()
+    d = serve(t, ["/bin/true"], listen=[f"udp://127.0.0.1:{port}"]).start()
+    with Asker(t, port) as asker:
+        asker.send(b"unread")
+        d.wait_log(level="warning", msg="the program ends and leaves its datagram unread; "
+                                        "it is held off")
+        before = taken(d)
+        time.sleep(1)
+        check(taken(d) - before < 12, f"{taken(d) - before} programs in a second")
+        d.stop()
+
+
+def scenario_a_program_that_stays_is_ended_by_max_lifetime(t):
+    """As any program, and what came meanwhile is read by the next one."""
+    d, port = waits(t, "1000000", max_lifetime="1s")
+    with Asker(t, port) as asker:
+        first = asker.ask(b"x").split()[0]
+        d.wait_log(msg="connection", end="max_lifetime")
+        second = asker.ask(b"x").split()[0]
+    check(first != second, "another program")
+
+
+def scenario_a_reload_waits_for_the_program(t):
+    """It may finish, for graceful_timeout, and the next generation's reads beside it: no datagram
+    is lost."""
+    d, port = waits(t, "2", graceful_timeout="1s")
+    with Asker(t, port) as asker:
+        asker.ask(b"x")
+        d.change("p", access_log=False)
+        d.reload()
+        asker.ask(b"y")
+        asker.ask(b"z")
