@@ -58,6 +58,9 @@ struct warm_plan {
 struct warm_hello {
     uint32_t magic;   /* WARM_MAGIC */
     uint32_t threads; /* of the template; with more than one no copies can be made, and it exits */
+    uint32_t written; /* files open for writing, which copies would share with each other's clients:
+                         with any, the same */
+    uint32_t zero;    /* no two kinds of packets have the same length */
 };
 
 /* Pool to template: make a worker. With it comes the descriptor that becomes its number 2. */

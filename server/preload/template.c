@@ -31,13 +31,13 @@ static uint32_t count_threads(void)
 
 static void say_hello(int control_fd)
 {
-    struct warm_hello hello = {.magic = WARM_MAGIC};
+    struct warm_hello hello = {.magic = WARM_MAGIC, .written = files_written()};
     int tries = 0;
     while ((hello.threads = count_threads()) > 1 && tries++ < JOIN_TRIES)
         poll(NULL, 0, 1);
     if (fds_send(control_fd, &hello, sizeof hello, -1) < 0)
         _exit(WORKER_EXIT_PARENT);
-    if (hello.threads > 1)
+    if (hello.threads > 1 || hello.written > 0)
         _exit(WORKER_EXIT_LEFT);
 }
 

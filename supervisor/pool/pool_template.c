@@ -38,15 +38,20 @@ static void on_ready(struct template *t)
     pool->template = !pool->template;
 }
 
-static void on_threaded(struct template *t, uint32_t threads)
+static void on_unfit(struct template *t, uint32_t threads, uint32_t written)
 {
     struct pool *pool = t->owner;
     pool->template_refused = true;
     pool->table.order = NULL;
     template_leave(current(pool));
-    log_warning("warm_fork is not possible: the program has %u threads; every worker starts it "
-                "for itself",
-                threads);
+    if (threads > 1)
+        log_warning("warm_fork is not possible: the program has %u threads; every worker starts it "
+                    "for itself",
+                    threads);
+    else
+        log_warning("warm_fork is not possible: the program has %u files open for writing, which "
+                    "copies would share; every worker starts it for itself",
+                    written);
 }
 
 static int number(const struct pool *pool, const struct template *t)
@@ -122,7 +127,7 @@ static void on_ended(struct template *t, enum template_state state, const struct
 
 void pool_template_init(struct pool *pool)
 {
-    static const struct template_events events = {on_ready, on_threaded, on_copied, on_ended};
+    static const struct template_events events = {on_ready, on_unfit, on_copied, on_ended};
     for (int i = 0; i < 2; i++)
         template_init(&pool->templates[i], &pool->loop, &pool->plan, &events, pool);
     pool->renew_ms = CLOCK_NEVER;

@@ -49,9 +49,9 @@ static void hear_hello(struct template *t, const struct warm_hello *hello)
 {
     if (hello->magic != WARM_MAGIC)
         return;
-    if (hello->threads > 1) {
+    if (hello->threads > 1 || hello->written > 0) {
         template_leave(t);
-        t->events->threaded(t, hello->threads);
+        t->events->unfit(t, hello->threads, hello->written);
         return;
     }
     set_state(t, TEMPLATE_READY);

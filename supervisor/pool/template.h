@@ -29,8 +29,9 @@ struct template;
 /* Called from within the loop. */
 struct template_events {
     void (*ready)(struct template *template);
-    /* It has several threads: no copies can be made of it. It ends. */
-    void (*threaded)(struct template *template, uint32_t threads);
+    /* No copies can be made of it, for one of these: it has several threads, or files open for
+     * writing. It ends. */
+    void (*unfit)(struct template *template, uint32_t threads, uint32_t written);
     /* The copy for SLOT is the child PID; or PID is -errno. */
     void (*copied)(struct template *template, uint32_t slot, pid_t pid);
     /* It has ended; STATE is what it was in, and unanswered orders will not be answered. */

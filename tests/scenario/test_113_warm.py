@@ -869,3 +869,19 @@ def scenario_copies_that_the_system_refuses(t):
     (line,) = d.log_lines(level="error")
     matches("cannot copy a worker: Resource temporarily unavailable", line["msg"], "the reason")
     check(len(d.log_lines()) < 30, f"lines: {len(d.log_lines())}")
+
+
+def scenario_temporary_files_are_not_shared(t):
+    """A program with a file open for writing is not copied: what one client makes it write there the
+    next one would read. It is told once, and served without copies."""
+    d = t.daemon(tac={"workers": 2, "handler": {"type": "exec", "command": ["tac"], "warm": "io",
+                                                "warm_fork": True}}).start()
+    told = "warm_fork is not possible: the program has 1 files open for writing, which copies would " \
+           "share; every worker starts it for itself"
+    d.wait_log(msg=told)
+    d.expect("warm_fork is not possible")
+    for _ in range(6):
+        with Client(d.port) as client:
+            client.send(b"one\ntwo\n")
+            client.half_close()
+            equal(client.recv_all(), b"two\none\n", "a client's own lines, and no others")

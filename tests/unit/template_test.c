@@ -157,9 +157,10 @@ static void on_ready(struct template *t)
     readies++;
 }
 
-static void on_threaded(struct template *t, uint32_t count)
+static void on_threaded(struct template *t, uint32_t count, uint32_t written)
 {
     (void)t;
+    (void)written;
     threads = (int)count;
 }
 
