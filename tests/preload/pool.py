@@ -266,7 +266,7 @@ class Pool:
         os.execvpe(command[0], command, environment)
 
     def hello(self):
-        magic, threads = struct.unpack("II", self.control.recv(64))
+        magic, threads, _, _ = struct.unpack("IIII", self.control.recv(64))
         assert magic == MAGIC
         return threads
 
