@@ -44,7 +44,7 @@ if command -v apt-get >/dev/null 2>&1; then
     $as_root apt-get update -qq
     $as_root apt-get install -y -qq --no-install-recommends gcc libc6-dev make pkg-config \
         libconfig-dev libjansson-dev libcmocka-dev python3 \
-        strace curl git rsync perl busybox
+        strace curl git rsync perl busybox haproxy
     # Only Debian 13 and later have (and need) this one.
     case $wanted in
     *iconv-GBK*) $as_root apt-get install -y -qq libc-gconv-modules-extra ;;
