@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -106,11 +107,29 @@ static void reset_signals(void)
         signal(ours[i], SIG_DFL);
 }
 
+/* Somebody is just writing a new version of the file, or the system is short of something. */
+static bool passes(int number)
+{
+    return number == ETXTBSY || number == EAGAIN || number == ENOMEM;
+}
+
+#define PATIENCE_MS 2000 /* a client may be waiting, which is better than to turn it away */
+#define PAUSE_MS    20
+
+/* Returns only on failure, with errno. */
 static void execute(const struct program_environment *environment)
 {
+    int number;
     reset_signals();
     signals_unblock_all();
-    execve(program.file.path, program.config->command.words, environment->variables);
+    for (int waited = 0; waited <= PATIENCE_MS; waited += PAUSE_MS) {
+        execve(program.file.path, program.config->command.words, environment->variables);
+        number = errno;
+        if (!passes(number))
+            break;
+        poll(NULL, 0, PAUSE_MS);
+    }
+    errno = number;
 }
 
 int program_execute(struct error *error)

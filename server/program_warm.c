@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -144,6 +145,7 @@ void program_warm_start(uint32_t slot, int control_fd)
     if (program_limit(&error) == 0 && place_placeholder(&error) == 0 &&
         fill_plan(&warm, slot, control_fd, &error) == 0) {
         put_variables(&warm);
+        prctl(PR_SET_PDEATHSIG, 0); /* the library arms its own, as long as it waits */
         program_execute(&error);
     }
     dup2(log, STDERR_FILENO);
