@@ -72,7 +72,7 @@ static bool takes_datagrams(const struct config_service *service)
 static void check_wait_service(struct config_reader *reader, const config_setting_t *group,
                                struct config_service *service)
 {
-    if (service->listen_count > 1)
+    if (service->listen_count > 1 || config_sockets(service) > 1)
         config_complain(reader, config_place(group, "listen"),
                         "a program that is handed datagrams has one address; make it two services");
     if (service->workers > 1)

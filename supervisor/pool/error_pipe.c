@@ -17,7 +17,7 @@
 #define LAST_PIECES      16   /* taken at the end: what a pipe holds */
 #define LINE_MAX_BYTES   2048 /* a longer one is cut in two */
 #define LINES_BURST      4096
-#define LINES_PER_SECOND 500
+#define LINES_PER_SECOND 1000
 
 static void begin(struct log_line *line, const struct error_pipe *p, enum log_level level,
                   const char *message)
@@ -29,15 +29,26 @@ static void begin(struct log_line *line, const struct error_pipe *p, enum log_le
         log_text(line, "peer", peer);
 }
 
-static void report_dropped(struct error_pipe *p)
+void error_pipe_budget_init(struct error_pipe_budget *budget)
+{
+    int64_t now = clock_now_ms();
+    *budget = (struct error_pipe_budget){0};
+    rate_init(&budget->lines, LINES_BURST, LINES_PER_SECOND, now);
+    rate_init(&budget->reports, 1, 1, now);
+}
+
+int64_t error_pipe_budget_check(struct error_pipe_budget *budget, int64_t now_ms)
 {
     struct log_line line;
-    if (p->dropped == 0)
-        return;
-    begin(&line, p, LOG_LEVEL_WARNING, "stderr: too many lines");
-    log_int(&line, "dropped", p->dropped);
+    if (budget->dropped == 0)
+        return CLOCK_NEVER;
+    if (rate_take(&budget->reports, 1, now_ms) == 0)
+        return rate_next_ms(&budget->reports, now_ms);
+    log_begin(&line, LOG_LEVEL_WARNING, "stderr: too many lines");
+    log_int(&line, "dropped", budget->dropped);
     log_end(&line);
-    p->dropped = 0;
+    budget->dropped = 0;
+    return CLOCK_NEVER;
 }
 
 static void write_line(struct error_pipe *p, const char *text, size_t length)
@@ -47,11 +58,10 @@ static void write_line(struct error_pipe *p, const char *text, size_t length)
         length--;
     if (length == 0)
         return;
-    if (rate_take(&p->rate, 1, clock_now_ms()) == 0) {
-        p->dropped++;
+    if (rate_take(&p->budget->lines, 1, clock_now_ms()) == 0) {
+        p->budget->dropped++;
         return;
     }
-    report_dropped(p);
     begin(&line, p, LOG_LEVEL_INFO, "stderr");
     log_bytes(&line, "text", text, length);
     log_end(&line);
@@ -104,7 +114,6 @@ static enum piece take_piece(struct error_pipe *p)
 static void end(struct error_pipe *p)
 {
     write_line(p, buffer_text(&p->line), p->line.length);
-    report_dropped(p);
     loop_remove(p->loop, &p->source);
     fds_close(&p->source.fd);
     buffer_release(&p->line);
@@ -118,14 +127,14 @@ static void on_readable(struct loop_source *source, uint32_t events)
         end(p);
 }
 
-int error_pipe_open(struct error_pipe *p, struct loop *loop, const struct scoreboard_slot *shown)
+int error_pipe_open(struct error_pipe *p, struct loop *loop, struct error_pipe_budget *budget,
+                    const struct scoreboard_slot *shown)
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -1;
-    *p = (struct error_pipe){.loop = loop, .shown = shown};
+    *p = (struct error_pipe){.loop = loop, .budget = budget, .shown = shown};
     p->source = (struct loop_source){ends[0], on_readable, p};
-    rate_init(&p->rate, LINES_BURST, LINES_PER_SECOND, clock_now_ms());
     if (fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0 && loop_add(loop, &p->source, EPOLLIN) == 0)
         return ends[1];
     fds_close(&ends[1]);

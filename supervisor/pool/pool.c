@@ -349,6 +349,8 @@ void pool_run(struct pool *pool)
         wake_ms = clock_earlier(wake_ms, check_notify(pool, clock_now_ms()));
         wake_ms = clock_earlier(wake_ms, pool_template_check(pool, clock_now_ms()));
         wake_ms = clock_earlier(wake_ms, pool_listen_check(pool, clock_now_ms()));
+        wake_ms = clock_earlier(wake_ms,
+                                error_pipe_budget_check(&pool->table.error_budget, clock_now_ms()));
         wake_ms = clock_earlier(wake_ms, cgroup_check(&pool->table.cgroup, clock_now_ms()));
         wake_ms = clock_earlier(wake_ms, pool_strays_check(pool, clock_now_ms()));
         if (!finished(pool))

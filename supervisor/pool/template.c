@@ -37,6 +37,7 @@ void template_init(struct template *t, struct loop *loop, const struct worker_pl
                            .pidfd = {.fd = -1},
                            .control = {.fd = -1},
                            .errors = ERROR_PIPE_NONE};
+    error_pipe_budget_init(&t->error_budget);
 }
 
 static void close_control(struct template *t)
@@ -146,7 +147,7 @@ int template_start(struct template *t)
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0)
         return -1;
     birth.control_fd = control[1];
-    birth.error_fd = error_pipe_open(&t->errors, t->loop, NULL);
+    birth.error_fd = error_pipe_open(&t->errors, t->loop, &t->error_budget, NULL);
     pid_t pid = birth.error_fd < 0 ? -1 : fork();
     if (pid == 0)
         worker_run(t->plan, &birth);

@@ -49,6 +49,7 @@ struct template
     struct child child;
     struct loop_source pidfd, control;
     struct error_pipe errors;
+    struct error_pipe_budget error_budget;
     int64_t born_ms;
     bool overdue;     /* was killed for not getting ready, or not answering */
     bool proved;      /* has made a copy */

@@ -37,6 +37,7 @@ void worker_table_init(struct worker_table *table, struct loop *loop,
 {
     *table = (struct worker_table){.loop = loop, .plan = plan, .slots = slots};
     table->cgroup = CGROUP_NONE;
+    error_pipe_budget_init(&table->error_budget);
     if (config_is_program(table->plan->service))
         cgroup_init(&table->cgroup, plan->service->name, slots);
     table->entries = memory_zeroed(slots, sizeof *table->entries);
@@ -191,7 +192,7 @@ static int fork_into(struct worker_table *table, struct worker_entry *entry,
                      struct worker_birth *birth)
 {
     if (config_is_program(table->plan->service)) {
-        birth->error_fd = error_pipe_open(&entry->errors, table->loop,
+        birth->error_fd = error_pipe_open(&entry->errors, table->loop, &table->error_budget,
                                           &table->plan->scoreboard->slots[birth->slot]);
         if (birth->error_fd < 0)
             return -1;

@@ -32,8 +32,9 @@ struct worker_table {
     struct loop *loop;
     const struct worker_plan *plan;
     uint32_t slots;
-    struct cgroup cgroup; /* of programs, where one is delegated */
-    int drain_signal;     /* what tells a worker to leave */
+    struct error_pipe_budget error_budget; /* of programs */
+    struct cgroup cgroup;                  /* of programs, where one is delegated */
+    int drain_signal;                      /* what tells a worker to leave */
     /* Where it is set, workers are not forked: it orders a copy for SLOT and returns the number of
      * its maker, or -1 and errno. worker_table_copied() comes later, or worker_table_uncopied(). */
     int (*order)(struct worker_table *table, uint32_t slot, int error_fd);

@@ -31,6 +31,7 @@
 static struct loop loop;
 static struct error_pipe errors;
 static struct scoreboard_slot slot;
+static struct error_pipe_budget budget;
 static int program; /* the write end */
 static json_t *lines[LINES_MAX];
 static int line_count;
@@ -42,9 +43,10 @@ static int make(void **state)
     memset(&slot, 0, sizeof slot);
     line_count = 0;
     errors = ERROR_PIPE_NONE;
+    error_pipe_budget_init(&budget);
     if (loop_init(&loop) < 0)
         return -1;
-    program = error_pipe_open(&errors, &loop, &slot);
+    program = error_pipe_open(&errors, &loop, &budget, &slot);
     errors.pid = PID;
     return program < 0 ? -1 : 0;
 }
@@ -322,12 +324,18 @@ static void write_flood(void)
     }
 }
 
+static void check_budget(void)
+{
+    assert_true(error_pipe_budget_check(&budget, clock_now_ms()) == CLOCK_NEVER);
+}
+
 static void flood_is_cut_and_what_is_missing_is_told(void **state)
 {
     (void)state;
     int64_t written = 0, dropped = 0;
     caught(write_flood); /* 16384 lines */
     caught(close_it);
+    caught(check_budget);
     assert_in_range(line_count, 4096, LINES_MAX - 1);
     for (int i = 0; i < line_count; i++) {
         if (strcmp(word(i, "msg"), "stderr") == 0) {
@@ -371,7 +379,7 @@ static void no_descriptor_is_left(void **state)
     (void)state;
     int before = open_files();
     struct error_pipe other = ERROR_PIPE_NONE;
-    int end = error_pipe_open(&other, &loop, NULL);
+    int end = error_pipe_open(&other, &loop, &budget, NULL);
     assert_true(fcntl(end, F_GETFD) & FD_CLOEXEC);
     assert_true(fcntl(other.source.fd, F_GETFD) & FD_CLOEXEC);
     assert_false(fcntl(end, F_GETFL) & O_NONBLOCK); /* a program does not expect that */
@@ -380,7 +388,7 @@ static void no_descriptor_is_left(void **state)
     assert_int_equal(open_files(), before);
     int epoll = loop.epoll_fd;
     loop.epoll_fd = -1;
-    assert_int_equal(error_pipe_open(&other, &loop, NULL), -1);
+    assert_int_equal(error_pipe_open(&other, &loop, &budget, NULL), -1);
     loop.epoll_fd = epoll;
     assert_int_equal(open_files(), before);
     error_pipe_close(&other);
