@@ -9,7 +9,8 @@
 
 #include <stddef.h>
 
-/* First lines of main(): /dev/null where 0, 1 or 2 is closed, everything closed from 3 + SPARED on. */
+/* First lines of main(): /dev/null where 0, 1 or 2 is closed, everything closed from 3 + SPARED on.
+ */
 void fds_sanitize(int spared);
 
 /* Raise the soft limit on descriptors to the hard one. 0, or -1 with ERROR where the limit stays

@@ -45,7 +45,7 @@ static void datagram(const struct preforkd_host *host, struct preforkd_datagram 
     size_t size;
     host->datagram_bytes(d, &size);
     (void)state;
-    if (datagram_is_from_client(d))
+    if (datagram_message_is_from_client(d))
         host->datagram_reply(d, pattern(), size < PATTERN_BYTES ? size : PATTERN_BYTES);
 }
 

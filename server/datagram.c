@@ -80,8 +80,8 @@ static int receive(int fd, int count, int flags)
  * what the kernel put beside it (IPv4), or puts there (IPv6). */
 static size_t turn_around(struct preforkd_datagram *d)
 {
-    unsigned char *in = datagram_asked(d, IPPROTO_IP, IP_PKTINFO);
-    unsigned char *in6 = datagram_asked(d, IPPROTO_IPV6, IPV6_PKTINFO);
+    unsigned char *in = datagram_message_asked(d, IPPROTO_IP, IP_PKTINFO);
+    unsigned char *in6 = datagram_message_asked(d, IPPROTO_IPV6, IPV6_PKTINFO);
     if (in) {
         struct in_pktinfo info;
         memcpy(&info, in, sizeof info);
@@ -156,7 +156,7 @@ static void log_datagram(struct preforkd_datagram *d)
 {
     struct log_line line;
     log_begin(&line, LOG_LEVEL_INFO, "datagram");
-    log_text(&line, "peer", datagram_peer(d));
+    log_text(&line, "peer", datagram_message_peer(d));
     log_int(&line, "bytes_in", (int64_t)d->size);
     log_int(&line, "bytes_out", d->reply ? (int64_t)d->reply_size : 0);
     log_end(&line);

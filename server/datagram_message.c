@@ -25,12 +25,12 @@ const char *datagram_peer(struct preforkd_datagram *d)
     return d->peer_text;
 }
 
-int datagram_is_cut(const struct preforkd_datagram *d)
+int datagram_message_is_cut(const struct preforkd_datagram *d)
 {
     return d->cut;
 }
 
-void datagram_reply(struct preforkd_datagram *d, const void *bytes, size_t size)
+void datagram_message_reply(struct preforkd_datagram *d, const void *bytes, size_t size)
 {
     if (d->peer_length == 0)
         return;
@@ -52,8 +52,8 @@ static bool reflects(unsigned port)
 
 static bool is_for_many(const struct preforkd_datagram *d)
 {
-    const unsigned char *in = datagram_asked(d, IPPROTO_IP, IP_PKTINFO);
-    const unsigned char *in6 = datagram_asked(d, IPPROTO_IPV6, IPV6_PKTINFO);
+    const unsigned char *in = datagram_message_asked(d, IPPROTO_IP, IP_PKTINFO);
+    const unsigned char *in6 = datagram_message_asked(d, IPPROTO_IPV6, IPV6_PKTINFO);
     struct in_pktinfo info = {0};
     struct in6_pktinfo info6 = {0};
     if (in)
@@ -64,7 +64,7 @@ static bool is_for_many(const struct preforkd_datagram *d)
            IN6_IS_ADDR_MULTICAST(&info6.ipi6_addr);
 }
 
-bool datagram_is_from_client(const struct preforkd_datagram *d)
+bool datagram_message_is_from_client(const struct preforkd_datagram *d)
 {
     if (d->peer.any.sa_family == AF_UNIX)
         return true;

@@ -37,12 +37,12 @@ unsigned char *datagram_asked(const struct preforkd_datagram *datagram, int leve
 /* The host's functions (preforkd/handler.h). */
 const void *datagram_bytes(const struct preforkd_datagram *datagram, size_t *size);
 const char *datagram_peer(struct preforkd_datagram *datagram);
-int datagram_is_cut(const struct preforkd_datagram *datagram);
-void datagram_reply(struct preforkd_datagram *datagram, const void *bytes, size_t size);
+int datagram_message_is_cut(const struct preforkd_datagram *datagram);
+void datagram_message_reply(struct preforkd_datagram *datagram, const void *bytes, size_t size);
 
 /* May a service that answers whatever it is sent answer this one? Not where the sender's port is
  * that of another service, which might answer in turn, for ever, or have been forged to hurt its
  * owner; nor where it was sent to everybody (broadcast, multicast), who would all answer. */
-bool datagram_is_from_client(const struct preforkd_datagram *datagram);
+bool datagram_message_is_from_client(const struct preforkd_datagram *datagram);
 
 #endif

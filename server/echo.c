@@ -25,7 +25,7 @@ static void datagram(const struct preforkd_host *host, struct preforkd_datagram 
     size_t size;
     const void *sent = host->datagram_bytes(d, &size);
     (void)state;
-    if (datagram_is_from_client(d))
+    if (datagram_message_is_from_client(d))
         host->datagram_reply(d, sent, size);
 }
 

@@ -163,7 +163,7 @@ static void datagram(const struct preforkd_host *host, struct preforkd_datagram 
         host->log(NULL, PREFORKD_LOG_INFO, "message", "text", m.text, m.text_length);
         m.text_length = 0;
     }
-    if (datagram_is_from_client(d))
+    if (datagram_message_is_from_client(d))
         host->datagram_reply(d, greet.answer, greet.answer_length);
 }
 

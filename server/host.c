@@ -131,8 +131,8 @@ const struct preforkd_host host_functions = {
     .userdata = host_userdata,
     .option_text = option_text,
     .option_number = option_number,
-    .datagram_bytes = datagram_bytes,
-    .datagram_peer = datagram_peer,
-    .datagram_is_cut = datagram_is_cut,
-    .datagram_reply = datagram_reply,
+    .datagram_bytes = datagram_message_bytes,
+    .datagram_peer = datagram_message_peer,
+    .datagram_is_cut = datagram_message_is_cut,
+    .datagram_reply = datagram_message_reply,
 };

@@ -31,7 +31,7 @@ static void datagram(const struct preforkd_host *host, struct preforkd_datagram 
     static uint32_t now; /* until the reply is sent; the same for a whole batch */
     (void)state;
     now = number();
-    if (datagram_is_from_client(d))
+    if (datagram_message_is_from_client(d))
         host->datagram_reply(d, &now, sizeof now);
 }
 

@@ -35,7 +35,7 @@ static void datagram(const struct preforkd_host *host, struct preforkd_datagram 
     char *bytes = (char *)(uintptr_t)host->datagram_bytes(d, &size);
     (void)state;
     raise_case(bytes, (ptrdiff_t)size);
-    if (datagram_is_from_client(d))
+    if (datagram_message_is_from_client(d))
         host->datagram_reply(d, bytes, size);
 }
 

@@ -304,7 +304,6 @@ int worker_table_copied(struct worker_table *table, int maker, uint32_t slot, pi
         return -1;
     }
     SCOREBOARD_STORE(table->plan->scoreboard->slots[slot].keeper.pid, pid);
-    cgroup_move(&table->cgroup, slot, pid);
     worker_table_notice_ready(table); /* of a cold program it is READY from its birth */
     catch_up(table, entry);
     return 0;

@@ -65,7 +65,7 @@ static void handle(const struct preforkd_host *host, struct preforkd_datagram *d
     assert_ptr_equal(state, &seen);
     seen.count++;
     seen.cut = host->datagram_is_cut(d);
-    seen.from_client = datagram_is_from_client(d);
+    seen.from_client = datagram_message_is_from_client(d);
     snprintf(seen.peer, sizeof seen.peer, "%s", host->datagram_peer(d));
     if (seen.drained)
         drain();

@@ -73,10 +73,10 @@ static const struct preforkd_host host = {
     .stopping = stopping,
     .log = log_line,
     .option_text = option,
-    .datagram_bytes = datagram_bytes,
-    .datagram_peer = datagram_peer,
-    .datagram_is_cut = datagram_is_cut,
-    .datagram_reply = datagram_reply,
+    .datagram_bytes = datagram_message_bytes,
+    .datagram_peer = datagram_message_peer,
+    .datagram_is_cut = datagram_message_is_cut,
+    .datagram_reply = datagram_message_reply,
 };
 
 static enum preforkd_close serve(const struct preforkd_handler *handler, size_t sends, size_t takes)

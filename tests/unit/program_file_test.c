@@ -480,9 +480,10 @@ static void reason_helps(void **state)
     expect_reason(put_elf("static", NULL, 0755), ENOENT, "No such file or directory");
     expect_reason(put_script("script", "", "/bin/sh", "\n", 0644), EACCES,
                   "Permission denied (this user may not execute it)");
-    expect_reason(put_script("script", "", "/bin/sh", "\r\n", 0755), ENOENT,
-                  "No such file or directory; its first line ends in a carriage return (\\r), as on "
-                  "Windows: /bin/sh");
+    expect_reason(
+        put_script("script", "", "/bin/sh", "\r\n", 0755), ENOENT,
+        "No such file or directory; its first line ends in a carriage return (\\r), as on "
+        "Windows: /bin/sh");
     expect_reason("/bin/sh", ENOMEM, "Cannot allocate memory");
 }
 
