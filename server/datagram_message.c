@@ -4,7 +4,7 @@
  */
 #include "server/datagram_message.h"
 
-unsigned char *datagram_asked(const struct preforkd_datagram *d, int level, int type)
+unsigned char *datagram_message_asked(const struct preforkd_datagram *d, int level, int type)
 {
     const struct cmsghdr *header = (struct cmsghdr *)(void *)d->asked;
     bool is = d->asked_length >= sizeof *header && header->cmsg_level == level &&
@@ -12,13 +12,13 @@ unsigned char *datagram_asked(const struct preforkd_datagram *d, int level, int 
     return is ? (unsigned char *)(uintptr_t)CMSG_DATA(header) : NULL;
 }
 
-const void *datagram_bytes(const struct preforkd_datagram *d, size_t *size)
+const void *datagram_message_bytes(const struct preforkd_datagram *d, size_t *size)
 {
     *size = d->size;
     return d->bytes;
 }
 
-const char *datagram_peer(struct preforkd_datagram *d)
+const char *datagram_message_peer(struct preforkd_datagram *d)
 {
     if (d->peer_text[0] == '\0')
         address_peer(&d->peer, d->peer_text);

@@ -32,11 +32,12 @@ struct preforkd_datagram {
 
 /* Where it was sent to, of the wanted kind (IP_PKTINFO, IPV6_PKTINFO); NULL where the kernel said
  * nothing like that. */
-unsigned char *datagram_asked(const struct preforkd_datagram *datagram, int level, int type);
+unsigned char *datagram_message_asked(const struct preforkd_datagram *datagram, int level,
+                                      int type);
 
 /* The host's functions (preforkd/handler.h). */
-const void *datagram_bytes(const struct preforkd_datagram *datagram, size_t *size);
-const char *datagram_peer(struct preforkd_datagram *datagram);
+const void *datagram_message_bytes(const struct preforkd_datagram *datagram, size_t *size);
+const char *datagram_message_peer(struct preforkd_datagram *datagram);
 int datagram_message_is_cut(const struct preforkd_datagram *datagram);
 void datagram_message_reply(struct preforkd_datagram *datagram, const void *bytes, size_t size);
 

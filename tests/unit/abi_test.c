@@ -80,11 +80,11 @@ static void members_of_host(void **state)
            const char *(*)(const struct preforkd_options *, const char *))
     MEMBER(preforkd_host, option_number, 192,
            int64_t(*)(const struct preforkd_options *, const char *))
-    MEMBER(preforkd_host, datagram_message_bytes, 200,
+    MEMBER(preforkd_host, datagram_bytes, 200,
            const void *(*)(const struct preforkd_datagram *, size_t *))
-    MEMBER(preforkd_host, datagram_message_peer, 208, const char *(*)(struct preforkd_datagram *))
-    MEMBER(preforkd_host, datagram_message_is_cut, 216, int (*)(const struct preforkd_datagram *))
-    MEMBER(preforkd_host, datagram_message_reply, 224,
+    MEMBER(preforkd_host, datagram_peer, 208, const char *(*)(struct preforkd_datagram *))
+    MEMBER(preforkd_host, datagram_is_cut, 216, int (*)(const struct preforkd_datagram *))
+    MEMBER(preforkd_host, datagram_reply, 224,
            void (*)(struct preforkd_datagram *, const void *, size_t))
 }
 
