@@ -22,35 +22,25 @@
 #include "lib/log_sink.h"
 #include "lib/signals.h"
 #include "lib/sys.h"
-#include "server/accept_log.h"
-#include "server/datagram.h"
 #include "server/datagram_wait.h"
 #include "server/handler.h"
-#include "server/handover.h"
 #include "server/host.h"
 #include "server/program.h"
 #include "server/program_listen.h"
 #include "server/program_template.h"
 #include "server/program_warm.h"
-#include "server/session.h"
+#include "server/serve.h"
 #include "server/slot.h"
 #include "server/tick.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 static struct {
-    const struct preforkd_handler *handler; /* set by worker_prepare() in the pool */
-    void *state;
     const struct worker_plan *plan;
-    char listeners[CHANNEL_LISTENERS_MAX][ADDRESS_TEXT_MAX]; /* for handlers */
-    bool datagram[CHANNEL_LISTENERS_MAX]; /* which listeners have no connections */
-    int reply_fds[CHANNEL_LISTENERS_MAX]; /* the same sockets, for answers; -1: there is none */
-    struct proxy_gate gate;
-    bool retired; /* the handler wants this worker to leave */
+    struct serve serve;
     volatile sig_atomic_t stopping;
     struct preforkd_connection connection;
 } self = {.connection = {.fd = -1}};
@@ -64,27 +54,13 @@ static int prepare_program(const struct worker_plan *plan, struct error *error)
     return 0;
 }
 
-static void describe_listeners(const struct worker_plan *plan)
-{
-    struct address address;
-    for (int i = 0; i < plan->listener_count; i++) {
-        int type = SOCK_STREAM;
-        socklen_t size = sizeof type;
-        getsockopt(plan->listeners[i], SOL_SOCKET, SO_TYPE, &type, &size);
-        self.datagram[i] = type == SOCK_DGRAM;
-        if (handover_address(plan->listeners[i], &address) == 0)
-            address_print(&address, self.listeners[i]);
-    }
-}
-
 int worker_prepare(const struct worker_plan *plan, struct error *error)
 {
-    describe_listeners(plan);
-    proxy_gate_init(&self.gate, plan->service);
+    serve_prepare(&self.serve, plan);
     if (config_is_program(plan->service))
         return prepare_program(plan, error);
-    self.handler = handler_init(plan->service, plan->scoreboard, &self.state, error);
-    return self.handler ? 0 : -1;
+    self.serve.handler = handler_init(plan->service, plan->scoreboard, &self.serve.state, error);
+    return self.serve.handler ? 0 : -1;
 }
 
 int worker_check(const struct worker_plan *plan, struct error *error)
@@ -104,10 +80,8 @@ bool worker_is_copied(void)
 {
     if (program_warm_wanted())
         return program.config->warm_fork;
-    for (int i = 0; i < program.plan->listener_count; i++)
-        if (self.datagram[i])
-            return false;
-    return !self.gate.required && program_template_possible();
+    return !serve_takes_datagrams(&self.serve) && !self.serve.gate.required &&
+           program_template_possible();
 }
 
 void worker_tell_failure(char *text, size_t size)
@@ -133,13 +107,6 @@ static void on_alarm(int number)
     alarm(whole_seconds(self.plan->service->kill_timeout));
 }
 
-static void close_reply_fds(void)
-{
-    for (int i = 0; i < self.plan->listener_count; i++)
-        if (self.reply_fds[i] >= 0)
-            close(self.reply_fds[i]);
-}
-
 static void on_drain(int number)
 {
     int saved = errno;
@@ -149,7 +116,7 @@ static void on_drain(int number)
         dup3(self.plan->dead_fd, self.plan->listeners[i], O_CLOEXEC);
     dup3(self.plan->dead_fd, self.plan->gate_fd, O_CLOEXEC);
     if (self.connection.fd >= 0) /* it may take its time, and has no use for datagrams */
-        close_reply_fds();
+        serve_close_replies(&self.serve);
     if (getppid() != self.plan->pool_pid) {
         int64_t left_ms = self.plan->service->graceful_timeout;
         if (left_ms > 0)
@@ -253,161 +220,18 @@ static void init_program(const struct worker_birth *birth)
     _exit(WORKER_EXIT_INIT);
 }
 
-/* A drain signal does not take these away: what has been received is answered. */
-static void open_reply_fds(void)
-{
-    for (int i = 0; i < self.plan->listener_count; i++)
-        self.reply_fds[i] = self.datagram[i] ? fcntl(self.plan->listeners[i], F_DUPFD_CLOEXEC,
-                                                     self.plan->keep_below)
-                                             : -1;
-}
-
 static void init_handler(void)
 {
     char reason[256] = "no reason given";
-    open_reply_fds();
+    serve_open_replies(&self.serve);
     host_begin(self.connection.slot, &self.stopping);
-    tick_begin(self.handler->tick ? self.handler->tick_ms : 0);
-    if (!self.handler->worker_init ||
-        self.handler->worker_init(&host_functions, &self.state, reason, sizeof reason) == 0)
+    tick_begin(self.serve.handler->tick ? self.serve.handler->tick_ms : 0);
+    if (!self.serve.handler->worker_init ||
+        self.serve.handler->worker_init(&host_functions, &self.serve.state, reason,
+                                        sizeof reason) == 0)
         return;
-    log_error("handler %s: %s", self.handler->name, reason);
+    log_error("handler %s: %s", self.serve.handler->name, reason);
     _exit(WORKER_EXIT_INIT);
-}
-
-static void on_woken(void)
-{
-    if (tick_due() && self.handler->tick)
-        self.handler->tick(&host_functions, self.state);
-}
-
-static int next_client(struct acceptor *acceptor, union socket_address *peer)
-{
-    tick_allow();
-    int fd = accept_next(acceptor, peer);
-    tick_block();
-    return fd;
-}
-
-static _Noreturn void become_program(int fd, const union socket_address *peer,
-                                     const struct proxy_header *header)
-{
-    struct program_client client = {.environment = program.environment};
-    program_become(&client, fd, peer, header, self.connection.slot);
-    _exit(WORKER_EXIT_EXEC);
-}
-
-/* Returns only where a proxy did not say whom to serve. */
-static void serve_program(int fd, const union socket_address *peer)
-{
-    struct scoreboard_worker *slot = self.connection.slot;
-    struct proxy_header header;
-    if (proxy_gate_pass(&self.gate, fd, peer, NULL, self.plan->service->access_log, &header))
-        become_program(fd, peer, &header);
-    SCOREBOARD_STORE(slot->refused, SCOREBOARD_LOAD(slot->refused) + 1);
-    close(fd);
-}
-
-/* False where this worker is to leave after it. */
-static bool serve(const struct session_plan *session, int fd, const union socket_address *peer,
-                  int listener)
-{
-    struct preforkd_connection *c = &self.connection;
-    uint64_t limit = (uint64_t)self.plan->service->max_connections_per_worker;
-    if (self.plan->service->kind == CONFIG_EXEC) {
-        serve_program(fd, peer);
-        return true;
-    }
-    self.retired = session_serve(session, c, fd, peer, listener);
-    return !self.retired && (limit == 0 || c->slot->connections < limit);
-}
-
-/* Wait for datagrams where this is the only socket, and have them answered. False where this worker
- * is to leave. */
-static bool serve_datagrams(const struct datagram_plan *plan, const struct acceptor *acceptor)
-{
-    int fd = self.plan->listeners[acceptor->next];
-    uint64_t limit = (uint64_t)self.plan->service->max_connections_per_worker;
-    int status = datagram_serve(plan, fd, self.reply_fds[acceptor->next],
-                                acceptor->count > 1 ? MSG_DONTWAIT : 0);
-    int error = errno;
-    if (status < 0 && error == EINTR)
-        on_woken();
-    if (status < 0 && !self.stopping && accept_judge(error) == ACCEPT_CLOSED)
-        _exit(WORKER_EXIT_SOCKET);
-    if (status < 0 && accept_judge(error) == ACCEPT_BACK_OFF)
-        poll(NULL, 0, accept_delay_ms(1));
-    return !self.stopping && (limit == 0 || plan->slot->connections < limit);
-}
-
-/* As inetd's "wait": the program gets the socket itself, with what has come, and reads on for as
- * long as it likes; nobody else reads there meanwhile. */
-static void hand_datagrams_over(int listener)
-{
-    struct pollfd p = {.fd = self.plan->listeners[listener], .events = POLLIN};
-    const union socket_address nobody = {.any.sa_family = AF_UNSPEC};
-    while (!self.stopping) {
-        if (poll(&p, 1, -1) <= 0)
-            continue;
-        datagram_wait_hold_off(p.fd, &self.stopping);
-        int fd = fcntl(p.fd, F_DUPFD_CLOEXEC, self.plan->keep_below);
-        if (self.stopping)
-            return;
-        become_program(fd, &nobody, NULL);
-    }
-}
-
-static bool serve_next(const struct session_plan *session, const struct datagram_plan *datagrams,
-                       struct acceptor *acceptor)
-{
-    union socket_address peer;
-    int fd = next_client(acceptor, &peer);
-    if (fd >= 0)
-        return serve(session, fd, &peer, acceptor->next);
-    if (fd != ACCEPT_DATAGRAM)
-        return false;
-    if (self.plan->service->kind != CONFIG_EXEC)
-        return serve_datagrams(datagrams, acceptor);
-    hand_datagrams_over(acceptor->next);
-    return false;
-}
-
-/* Handlers of ours do not wait; those of others may, and datagrams should not wait with them. */
-static int batch_size(void)
-{
-    return self.plan->service->kind == CONFIG_BUILT_IN ? DATAGRAM_BATCH_MAX : 1;
-}
-
-static bool leaves_as_told(void)
-{
-    uint64_t limit = (uint64_t)self.plan->service->max_connections_per_worker;
-    return self.stopping || self.retired ||
-           (limit > 0 && self.connection.slot->connections >= limit);
-}
-
-static void accept_and_serve(void)
-{
-    const struct config_service *service = self.plan->service;
-    struct session_plan session = {.handler = self.handler,
-                                   .state = self.state,
-                                   .access_log = service->access_log,
-                                   .gate = &self.gate,
-                                   .listeners = self.listeners};
-    struct datagram_plan datagrams = {.handler = self.handler,
-                                      .state = self.state,
-                                      .slot = self.connection.slot,
-                                      .batch = batch_size(),
-                                      .access_log = service->access_log};
-    struct acceptor acceptor = {.listeners = self.plan->listeners,
-                                .count = self.plan->listener_count,
-                                .datagram = self.datagram,
-                                .stopping = &self.stopping,
-                                .tell = accept_log,
-                                .woken = on_woken};
-    while (serve_next(&session, &datagrams, &acceptor))
-        ;
-    if (!leaves_as_told())
-        _exit(WORKER_EXIT_SOCKET);
 }
 
 /* The pool's own are closed; what only this worker has got moves to where the plan says. */
@@ -427,6 +251,8 @@ _Noreturn void worker_run(const struct worker_plan *plan, const struct worker_bi
 {
     self.plan = plan;
     self.connection.slot = &plan->scoreboard->slots[birth->slot].worker;
+    self.serve.connection = &self.connection;
+    self.serve.stopping = &self.stopping;
     log_identify("worker", plan->service->name);
     prctl(PR_SET_NAME, "preforkd-worker");
     arrange_descriptors(birth);
@@ -439,9 +265,10 @@ _Noreturn void worker_run(const struct worker_plan *plan, const struct worker_bi
         init_handler();
     say_ready();
     wait_at_gate();
-    accept_and_serve();
-    if (self.handler && self.handler->worker_exit)
-        self.handler->worker_exit(&host_functions, self.state);
+    if (!serve_clients(&self.serve))
+        _exit(WORKER_EXIT_SOCKET);
+    if (self.serve.handler && self.serve.handler->worker_exit)
+        self.serve.handler->worker_exit(&host_functions, self.serve.state);
     slot_set_phase(self.connection.slot, SCOREBOARD_LEAVING);
     _exit(WORKER_EXIT_LEFT);
 }

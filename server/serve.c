@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * serve - see serve.h.
+ */
+#include "server/serve.h"
+
+#include "server/accept.h"
+#include "server/accept_log.h"
+#include "server/datagram.h"
+#include "server/datagram_wait.h"
+#include "server/handover.h"
+#include "server/host.h"
+#include "server/program.h"
+#include "server/session.h"
+#include "server/tick.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+void serve_prepare(struct serve *s, const struct worker_plan *plan)
+{
+    struct address address;
+    s->plan = plan;
+    for (int i = 0; i < plan->listener_count; i++) {
+        int type = SOCK_STREAM;
+        socklen_t size = sizeof type;
+        getsockopt(plan->listeners[i], SOL_SOCKET, SO_TYPE, &type, &size);
+        s->datagram[i] = type == SOCK_DGRAM;
+        if (handover_address(plan->listeners[i], &address) == 0)
+            address_print(&address, s->listeners[i]);
+    }
+    proxy_gate_init(&s->gate, plan->service);
+}
+
+bool serve_takes_datagrams(const struct serve *s)
+{
+    for (int i = 0; i < s->plan->listener_count; i++)
+        if (s->datagram[i])
+            return true;
+    return false;
+}
+
+void serve_open_replies(struct serve *s)
+{
+    for (int i = 0; i < s->plan->listener_count; i++)
+        s->reply_fds[i] = s->datagram[i]
+                              ? fcntl(s->plan->listeners[i], F_DUPFD_CLOEXEC, s->plan->keep_below)
+                              : -1;
+}
+
+void serve_close_replies(const struct serve *s)
+{
+    for (int i = 0; i < s->plan->listener_count; i++)
+        if (s->reply_fds[i] >= 0)
+            close(s->reply_fds[i]);
+}
+
+static const struct serve *ticking; /* the one of this process */
+
+static void on_woken(void)
+{
+    if (tick_due() && ticking->handler && ticking->handler->tick)
+        ticking->handler->tick(&host_functions, ticking->state);
+}
+
+static int next_client(struct acceptor *acceptor, union socket_address *peer)
+{
+    tick_allow();
+    int fd = accept_next(acceptor, peer);
+    tick_block();
+    return fd;
+}
+
+static _Noreturn void become_program(const struct serve *s, int fd,
+                                     const union socket_address *peer,
+                                     const struct proxy_header *header)
+{
+    struct program_client client = {.environment = program.environment};
+    program_become(&client, fd, peer, header, s->connection->slot);
+    _exit(WORKER_EXIT_EXEC);
+}
+
+/* Returns only where a proxy did not say whom to serve. */
+static void serve_program(const struct serve *s, int fd, const union socket_address *peer)
+{
+    struct scoreboard_worker *slot = s->connection->slot;
+    struct proxy_header header;
+    if (proxy_gate_pass(&s->gate, fd, peer, NULL, s->plan->service->access_log, &header))
+        become_program(s, fd, peer, &header);
+    SCOREBOARD_STORE(slot->refused, SCOREBOARD_LOAD(slot->refused) + 1);
+    close(fd);
+}
+
+/* False where this worker is to leave after it. */
+static bool serve_connection(struct serve *s, const struct session_plan *session, int fd,
+                             const union socket_address *peer, int listener)
+{
+    struct preforkd_connection *c = s->connection;
+    uint64_t limit = (uint64_t)s->plan->service->max_connections_per_worker;
+    if (s->plan->service->kind == CONFIG_EXEC) {
+        serve_program(s, fd, peer);
+        return true;
+    }
+    s->retired = session_serve(session, c, fd, peer, listener);
+    return !s->retired && (limit == 0 || c->slot->connections < limit);
+}
+
+/* Wait for datagrams where this is the only socket, and have them answered. False where this worker
+ * is to leave. */
+static bool serve_datagrams(const struct serve *s, const struct datagram_plan *plan,
+                            const struct acceptor *acceptor)
+{
+    int fd = s->plan->listeners[acceptor->next];
+    uint64_t limit = (uint64_t)s->plan->service->max_connections_per_worker;
+    int status = datagram_serve(plan, fd, s->reply_fds[acceptor->next],
+                                acceptor->count > 1 ? MSG_DONTWAIT : 0);
+    int error = errno;
+    if (status < 0 && error == EINTR)
+        on_woken();
+    if (status < 0 && !*s->stopping && accept_judge(error) == ACCEPT_CLOSED)
+        _exit(WORKER_EXIT_SOCKET);
+    if (status < 0 && accept_judge(error) == ACCEPT_BACK_OFF)
+        poll(NULL, 0, accept_delay_ms(1));
+    return !*s->stopping && (limit == 0 || plan->slot->connections < limit);
+}
+
+/* As inetd's "wait": the program gets the socket itself, with what has come, and reads on for as
+ * long as it likes; nobody else reads there meanwhile. */
+static void hand_datagrams_over(const struct serve *s, int listener)
+{
+    struct pollfd p = {.fd = s->plan->listeners[listener], .events = POLLIN};
+    const union socket_address nobody = {.any.sa_family = AF_UNSPEC};
+    while (!*s->stopping) {
+        if (poll(&p, 1, -1) <= 0)
+            continue;
+        datagram_wait_hold_off(p.fd, s->stopping);
+        int fd = fcntl(p.fd, F_DUPFD_CLOEXEC, s->plan->keep_below);
+        if (*s->stopping)
+            return;
+        become_program(s, fd, &nobody, NULL);
+    }
+}
+
+static bool serve_next(struct serve *s, const struct session_plan *session,
+                       const struct datagram_plan *datagrams, struct acceptor *acceptor)
+{
+    union socket_address peer;
+    int fd = next_client(acceptor, &peer);
+    if (fd >= 0)
+        return serve_connection(s, session, fd, &peer, acceptor->next);
+    if (fd != ACCEPT_DATAGRAM)
+        return false;
+    if (s->plan->service->kind != CONFIG_EXEC)
+        return serve_datagrams(s, datagrams, acceptor);
+    hand_datagrams_over(s, acceptor->next);
+    return false;
+}
+
+/* Handlers of ours do not wait; those of others may, and datagrams should not wait with them. */
+static int batch_size(const struct serve *s)
+{
+    return s->plan->service->kind == CONFIG_BUILT_IN ? DATAGRAM_BATCH_MAX : 1;
+}
+
+static bool leaves_as_told(const struct serve *s)
+{
+    uint64_t limit = (uint64_t)s->plan->service->max_connections_per_worker;
+    return *s->stopping || s->retired || (limit > 0 && s->connection->slot->connections >= limit);
+}
+
+bool serve_clients(struct serve *s)
+{
+    const struct config_service *service = s->plan->service;
+    struct session_plan session = {.handler = s->handler,
+                                   .state = s->state,
+                                   .access_log = service->access_log,
+                                   .gate = &s->gate,
+                                   .listeners = s->listeners};
+    struct datagram_plan datagrams = {.handler = s->handler,
+                                      .state = s->state,
+                                      .slot = s->connection->slot,
+                                      .batch = batch_size(s),
+                                      .access_log = service->access_log};
+    struct acceptor acceptor = {.listeners = s->plan->listeners,
+                                .count = s->plan->listener_count,
+                                .datagram = s->datagram,
+                                .stopping = s->stopping,
+                                .tell = accept_log,
+                                .woken = on_woken};
+    ticking = s;
+    while (serve_next(s, &session, &datagrams, &acceptor))
+        ;
+    return leaves_as_told(s);
+}
