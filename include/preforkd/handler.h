@@ -14,13 +14,20 @@
  *
  * Where and when (all of it as the service's unprivileged user, in processes with one thread):
  *
- *     check_config   a scratch process, for `preforkd -t` and before each start or reload
+ *     check_config   `preforkd -t`: a scratch process, which ends after it. Start and reload: the
+ *                    new pool, before pool_init; where it fails, that start or reload fails and
+ *                    nothing else
  *     pool_init      the pool, once, before it forks workers
  *     worker_init    each worker, right after its fork; 0 makes it READY
  *     verify, setup, handle, finish   a worker, in this order, for each connection
  *     datagram       a worker, for each datagram
  *     tick           a worker, every tick_ms while it waits for a client
  *     worker_exit    a worker that leaves as it was told to
+ *
+ * None of them has a controlling terminal. Of the environment that preforkd was started with they
+ * have PATH, TMPDIR, TZ, TZDIR, what chooses a language (LANG, LANGUAGE, LC_*, LOCPATH, GCONV_PATH),
+ * what steers the loader, the C library and sanitizers (LD_*, MALLOC_*, GLIBC_TUNABLES, ASAN_*,
+ * LSAN_*, UBSAN_*), and PREFORKD_*; neither HOME nor anything that its starter keeps secret.
  *
  * A handler that crashes, hangs or exits takes its worker with it and nothing else; in check_config
  * and pool_init it makes the start of the service fail, with the reason. It must not close the
