@@ -5,6 +5,8 @@
 #include "server/datagram.h"
 
 #include "lib/log.h"
+#include "server/accept.h"
+#include "server/datagram_send.h"
 #include "server/host.h"
 #include "server/slot.h"
 #include "server/tick.h"
@@ -13,9 +15,6 @@
 #include <poll.h>
 #include <string.h>
 
-/* How long an answer waits for the network's side of our own machine. */
-#define SEND_WAIT_MS 100
-
 /* After so many that came alone, it looks whether more are there. */
 #define LOOK_AGAIN_AFTER 16
 
@@ -23,7 +22,7 @@
 static struct preforkd_datagram batch[DATAGRAM_BATCH_MAX];
 static int alone = LOOK_AGAIN_AFTER; /* in a row */
 
-/* One datagram has a call of its own, which is much cheaper: so has its answer. */
+/* One datagram has a call of its own, which is much cheaper. */
 static int take(int fd, struct mmsghdr *messages, int count, int flags)
 {
     if (count > 1)
@@ -31,19 +30,6 @@ static int take(int fd, struct mmsghdr *messages, int count, int flags)
     ssize_t got = recvmsg(fd, &messages->msg_hdr, flags);
     messages->msg_len = got < 0 ? 0 : (unsigned)got;
     return got < 0 ? -1 : 1;
-}
-
-static int give(int fd, struct mmsghdr *messages, int count)
-{
-    const struct msghdr *header = &messages->msg_hdr;
-    const struct iovec *part = header->msg_iov;
-    int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
-    if (count > 1 || header->msg_controllen > 0)
-        return sendmmsg(fd, messages, (unsigned)count, flags);
-    ssize_t sent = sendto(fd, part->iov_base, part->iov_len, flags,
-                          (const struct sockaddr *)header->msg_name, header->msg_namelen);
-    messages->msg_len = sent < 0 ? 0 : (unsigned)sent;
-    return sent < 0 ? -1 : 1;
 }
 
 static int receive(int fd, int count, int flags)
@@ -73,83 +59,6 @@ static int receive(int fd, int count, int flags)
         d->reply = NULL;
     }
     return got;
-}
-
-/* What came with it goes back with the answer, but for the interface: the way out is the routing
- * table's affair. Nor can an address that is many machines' be where an answer comes from: ours is
- * what the kernel put beside it (IPv4), or puts there (IPv6). */
-static size_t turn_around(struct preforkd_datagram *d)
-{
-    unsigned char *in = datagram_message_asked(d, IPPROTO_IP, IP_PKTINFO);
-    unsigned char *in6 = datagram_message_asked(d, IPPROTO_IPV6, IPV6_PKTINFO);
-    if (in) {
-        struct in_pktinfo info;
-        memcpy(&info, in, sizeof info);
-        info.ipi_ifindex = 0;
-        memcpy(in, &info, sizeof info);
-        return d->asked_length;
-    }
-    if (in6) {
-        struct in6_pktinfo info;
-        memcpy(&info, in6, sizeof info);
-        if (IN6_IS_ADDR_MULTICAST(&info.ipi6_addr))
-            return 0;
-        if (!IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr))
-            info.ipi6_ifindex = 0;
-        memcpy(in6, &info, sizeof info);
-        return d->asked_length;
-    }
-    return 0;
-}
-
-static struct msghdr envelope(struct preforkd_datagram *d, struct iovec *part)
-{
-    *part = (struct iovec){(void *)(uintptr_t)d->reply, d->reply_size};
-    struct msghdr header = {.msg_name = &d->peer,
-                            .msg_namelen = d->peer_length,
-                            .msg_iov = part,
-                            .msg_iovlen = 1,
-                            .msg_controllen = turn_around(d)};
-    if (header.msg_controllen > 0)
-        header.msg_control = d->asked;
-    return header;
-}
-
-/* Is it worth another try? A network card is waited for; a client whose queue is full (of a Unix
- * socket) is its own affair, as is one that has gone or cannot be reached. */
-static bool may_send_again(int fd, const struct mmsghdr *message, int error)
-{
-    const union socket_address *peer = message->msg_hdr.msg_name;
-    struct pollfd p = {.fd = fd, .events = POLLOUT};
-    if (error == EINTR)
-        return true;
-    return error == EAGAIN && peer->any.sa_family != AF_UNIX && poll(&p, 1, SEND_WAIT_MS) != 0;
-}
-
-static void send_all(struct scoreboard_worker *slot, int fd, struct mmsghdr *messages, int count)
-{
-    for (int sent = 0; sent < count;) {
-        int status = give(fd, messages + sent, count - sent);
-        for (int i = 0; i < status; i++)
-            slot_moved_out(slot, messages[sent + i].msg_len);
-        if (status > 0)
-            sent += status;
-        else if (!may_send_again(fd, &messages[sent], errno))
-            sent++;
-    }
-}
-
-static void send_replies(const struct datagram_plan *plan, int fd, int count)
-{
-    struct mmsghdr messages[DATAGRAM_BATCH_MAX];
-    struct iovec parts[DATAGRAM_BATCH_MAX];
-    int replies = 0;
-    for (int i = 0; i < count; i++)
-        if (batch[i].reply) {
-            messages[replies].msg_hdr = envelope(&batch[i], &parts[replies]);
-            replies++;
-        }
-    send_all(plan->slot, fd, messages, replies);
 }
 
 static void log_datagram(struct preforkd_datagram *d)
@@ -223,9 +132,23 @@ int datagram_serve(const struct datagram_plan *plan, int fd, int reply_fd, int f
             log_datagram(d);
     }
     if (count > 0) {
-        send_replies(plan, reply_fd, count);
+        datagram_send_replies(batch, count, reply_fd, plan->slot);
         slot_end(plan->slot);
         host_forget_status();
     }
     return count < 0 ? -1 : 0;
+}
+
+bool datagram_serve_next(const struct datagram_plan *plan, int fd, int reply_fd, int flags)
+{
+    if (datagram_serve(plan, fd, reply_fd, flags) == 0)
+        return true;
+    int error = errno;
+    if (error == EINTR)
+        plan->woken();
+    if (!*plan->stopping && accept_judge(error) == ACCEPT_CLOSED)
+        return false;
+    if (accept_judge(error) == ACCEPT_BACK_OFF)
+        poll(NULL, 0, accept_delay_ms(1));
+    return true;
 }

@@ -13,8 +13,7 @@
 #include "server/datagram_message.h"
 
 #include <preforkd/handler.h>
-
-#define DATAGRAM_BATCH_MAX 16
+#include <signal.h>
 
 struct datagram_plan {
     const struct preforkd_handler *handler;
@@ -22,7 +21,12 @@ struct datagram_plan {
     struct scoreboard_worker *slot;
     int batch; /* datagrams taken at once: more than 1 only for handlers that never wait */
     bool access_log;
+    const volatile sig_atomic_t *stopping; /* the worker has to leave */
+    void (*woken)(void);                   /* a signal came while it waited */
 };
+
+/* Serve once, as below. False where the socket has become unusable. */
+bool datagram_serve_next(const struct datagram_plan *plan, int fd, int reply_fd, int flags);
 
 /* Wait for datagrams on the blocking socket FD and serve them. 0; or -1 and errno: EINTR for a
  * signal, EINVAL where somebody has shut it down. FLAGS: MSG_DONTWAIT where the socket is known to

@@ -14,6 +14,9 @@
  */
 #define DATAGRAM_MAX 65507
 
+/* So many are taken at once, at most. */
+#define DATAGRAM_BATCH_MAX 16
+
 /* Room for where a datagram was sent to, IPv4 or IPv6. */
 #define CONTROL_MAX CMSG_SPACE(sizeof(struct in6_pktinfo))
 

@@ -11,6 +11,7 @@
 #include "lib/log.h"
 #include "server/accept.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -55,7 +56,9 @@ static uint64_t first_mark(int fd)
     return mix(mark, &peer, length < sizeof peer ? length : sizeof peer) | 1;
 }
 
-void datagram_wait_hold_off(int fd, const volatile sig_atomic_t *stopping)
+/* FD is readable. Returns at once where its first datagram is another one than the last time, and
+ * else after 10 ms, doubling, 500 ms at most. */
+static void hold_off(int fd, const volatile sig_atomic_t *stopping)
 {
     uint64_t mark = first_mark(fd);
     if (!memory || mark == 0)
@@ -67,4 +70,18 @@ void datagram_wait_hold_off(int fd, const volatile sig_atomic_t *stopping)
         log_warning("the program ends and leaves its datagram unread; it is held off");
     if (left > 0 && !*stopping)
         poll(NULL, 0, accept_delay_ms(left));
+}
+
+int datagram_wait_take(int fd, int lowest, const volatile sig_atomic_t *stopping)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    while (!*stopping) {
+        if (poll(&p, 1, -1) <= 0)
+            continue;
+        hold_off(fd, stopping);
+        int copy = fcntl(fd, F_DUPFD_CLOEXEC, lowest);
+        if (!*stopping)
+            return copy;
+    }
+    return -1;
 }

@@ -12,9 +12,9 @@
 /* In the pool, before it forks. Nothing is held off where it fails. */
 void datagram_wait_prepare(void);
 
-/* In the worker that is about to become the program: the socket FD is readable. Returns at once
- * where its first datagram is another one than the last time, and else after 10 ms, doubling, 500
- * ms at most; early where *STOPPING becomes true. */
-void datagram_wait_hold_off(int fd, const volatile sig_atomic_t *stopping);
+/* In the worker that becomes the program: wait until something has come to the socket FD, and until
+ * a program may be started for it. A duplicate of FD, LOWEST or above; -1 where *STOPPING became
+ * true. Early where a signal comes. */
+int datagram_wait_take(int fd, int lowest, const volatile sig_atomic_t *stopping);
 
 #endif

@@ -14,9 +14,7 @@
 #include "server/session.h"
 #include "server/tick.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <unistd.h>
 
 void serve_prepare(struct serve *s, const struct worker_plan *plan)
@@ -93,54 +91,33 @@ static void serve_program(const struct serve *s, int fd, const union socket_addr
     close(fd);
 }
 
+static bool is_worn_out(const struct serve *s)
+{
+    uint64_t limit = (uint64_t)s->plan->service->max_connections_per_worker;
+    return limit > 0 && s->connection->slot->connections >= limit;
+}
+
 /* False where this worker is to leave after it. */
 static bool serve_connection(struct serve *s, const struct session_plan *session, int fd,
                              const union socket_address *peer, int listener)
 {
     struct preforkd_connection *c = s->connection;
-    uint64_t limit = (uint64_t)s->plan->service->max_connections_per_worker;
     if (s->plan->service->kind == CONFIG_EXEC) {
         serve_program(s, fd, peer);
         return true;
     }
     s->retired = session_serve(session, c, fd, peer, listener);
-    return !s->retired && (limit == 0 || c->slot->connections < limit);
-}
-
-/* Wait for datagrams where this is the only socket, and have them answered. False where this worker
- * is to leave. */
-static bool serve_datagrams(const struct serve *s, const struct datagram_plan *plan,
-                            const struct acceptor *acceptor)
-{
-    int fd = s->plan->listeners[acceptor->next];
-    uint64_t limit = (uint64_t)s->plan->service->max_connections_per_worker;
-    int status = datagram_serve(plan, fd, s->reply_fds[acceptor->next],
-                                acceptor->count > 1 ? MSG_DONTWAIT : 0);
-    int error = errno;
-    if (status < 0 && error == EINTR)
-        on_woken();
-    if (status < 0 && !*s->stopping && accept_judge(error) == ACCEPT_CLOSED)
-        _exit(WORKER_EXIT_SOCKET);
-    if (status < 0 && accept_judge(error) == ACCEPT_BACK_OFF)
-        poll(NULL, 0, accept_delay_ms(1));
-    return !*s->stopping && (limit == 0 || plan->slot->connections < limit);
+    return !s->retired && !is_worn_out(s);
 }
 
 /* As inetd's "wait": the program gets the socket itself, with what has come, and reads on for as
  * long as it likes; nobody else reads there meanwhile. */
 static void hand_datagrams_over(const struct serve *s, int listener)
 {
-    struct pollfd p = {.fd = s->plan->listeners[listener], .events = POLLIN};
     const union socket_address nobody = {.any.sa_family = AF_UNSPEC};
-    while (!*s->stopping) {
-        if (poll(&p, 1, -1) <= 0)
-            continue;
-        datagram_wait_hold_off(p.fd, s->stopping);
-        int fd = fcntl(p.fd, F_DUPFD_CLOEXEC, s->plan->keep_below);
-        if (*s->stopping)
-            return;
+    int fd = datagram_wait_take(s->plan->listeners[listener], s->plan->keep_below, s->stopping);
+    if (fd >= 0)
         become_program(s, fd, &nobody, NULL);
-    }
 }
 
 static bool serve_next(struct serve *s, const struct session_plan *session,
@@ -152,10 +129,14 @@ static bool serve_next(struct serve *s, const struct session_plan *session,
         return serve_connection(s, session, fd, &peer, acceptor->next);
     if (fd != ACCEPT_DATAGRAM)
         return false;
-    if (s->plan->service->kind != CONFIG_EXEC)
-        return serve_datagrams(s, datagrams, acceptor);
-    hand_datagrams_over(s, acceptor->next);
-    return false;
+    if (s->plan->service->kind == CONFIG_EXEC) {
+        hand_datagrams_over(s, acceptor->next);
+        return false;
+    }
+    return datagram_serve_next(datagrams, s->plan->listeners[acceptor->next],
+                               s->reply_fds[acceptor->next],
+                               acceptor->count > 1 ? MSG_DONTWAIT : 0) &&
+           !*s->stopping && !is_worn_out(s);
 }
 
 /* Handlers of ours do not wait; those of others may, and datagrams should not wait with them. */
@@ -166,8 +147,7 @@ static int batch_size(const struct serve *s)
 
 static bool leaves_as_told(const struct serve *s)
 {
-    uint64_t limit = (uint64_t)s->plan->service->max_connections_per_worker;
-    return *s->stopping || s->retired || (limit > 0 && s->connection->slot->connections >= limit);
+    return *s->stopping || s->retired || is_worn_out(s);
 }
 
 bool serve_clients(struct serve *s)
@@ -182,7 +162,9 @@ bool serve_clients(struct serve *s)
                                       .state = s->state,
                                       .slot = s->connection->slot,
                                       .batch = batch_size(s),
-                                      .access_log = service->access_log};
+                                      .access_log = service->access_log,
+                                      .stopping = s->stopping,
+                                      .woken = on_woken};
     struct acceptor acceptor = {.listeners = s->plan->listeners,
                                 .count = s->plan->listener_count,
                                 .datagram = s->datagram,
