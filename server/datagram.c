@@ -67,7 +67,7 @@ static void log_datagram(struct preforkd_datagram *d)
     log_begin(&line, LOG_LEVEL_INFO, "datagram");
     log_text(&line, "peer", datagram_message_peer(d));
     log_int(&line, "bytes_in", (int64_t)d->size);
-    log_int(&line, "bytes_out", d->reply ? (int64_t)d->reply_size : 0);
+    log_int(&line, "bytes_out", (int64_t)d->sent);
     log_end(&line);
 }
 
@@ -128,14 +128,14 @@ int datagram_serve(const struct datagram_plan *plan, int fd, int reply_fd, int f
         slot_begin(plan->slot, &d->peer);
         slot_moved_in(plan->slot, d->size);
         plan->handler->datagram(&host_functions, d, plan->state);
-        if (plan->access_log)
-            log_datagram(d);
     }
     if (count > 0) {
         datagram_send_replies(batch, count, reply_fd, plan->slot);
         slot_end(plan->slot);
         host_forget_status();
     }
+    for (int i = 0; i < count && plan->access_log; i++)
+        log_datagram(&batch[i]);
     return count < 0 ? -1 : 0;
 }
 

@@ -4,12 +4,26 @@
  */
 #include "server/datagram_message.h"
 
-unsigned char *datagram_message_asked(const struct preforkd_datagram *d, int level, int type)
+static bool asked(const struct preforkd_datagram *d, int level, int type, void *info, size_t size)
 {
-    const struct cmsghdr *header = (struct cmsghdr *)(void *)d->asked;
-    bool is = d->asked_length >= sizeof *header && header->cmsg_level == level &&
-              header->cmsg_type == type;
-    return is ? (unsigned char *)(uintptr_t)CMSG_DATA(header) : NULL;
+    struct msghdr control = {.msg_control = (void *)(uintptr_t)d->asked,
+                             .msg_controllen = d->asked_length};
+    for (struct cmsghdr *at = CMSG_FIRSTHDR(&control); at; at = CMSG_NXTHDR(&control, at))
+        if (at->cmsg_level == level && at->cmsg_type == type && at->cmsg_len >= CMSG_LEN(size)) {
+            memcpy(info, CMSG_DATA(at), size);
+            return true;
+        }
+    return false;
+}
+
+bool datagram_message_asked(const struct preforkd_datagram *d, struct in_pktinfo *info)
+{
+    return asked(d, IPPROTO_IP, IP_PKTINFO, info, sizeof *info);
+}
+
+bool datagram_message_asked6(const struct preforkd_datagram *d, struct in6_pktinfo *info)
+{
+    return asked(d, IPPROTO_IPV6, IPV6_PKTINFO, info, sizeof *info);
 }
 
 const void *datagram_message_bytes(const struct preforkd_datagram *d, size_t *size)
@@ -52,16 +66,11 @@ static bool reflects(unsigned port)
 
 static bool is_for_many(const struct preforkd_datagram *d)
 {
-    const unsigned char *in = datagram_message_asked(d, IPPROTO_IP, IP_PKTINFO);
-    const unsigned char *in6 = datagram_message_asked(d, IPPROTO_IPV6, IPV6_PKTINFO);
-    struct in_pktinfo info = {0};
-    struct in6_pktinfo info6 = {0};
-    if (in)
-        memcpy(&info, in, sizeof info);
-    if (in6)
-        memcpy(&info6, in6, sizeof info6);
-    return info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr ||
-           IN6_IS_ADDR_MULTICAST(&info6.ipi6_addr);
+    struct in_pktinfo info;
+    struct in6_pktinfo info6;
+    if (datagram_message_asked(d, &info))
+        return info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
+    return datagram_message_asked6(d, &info6) && IN6_IS_ADDR_MULTICAST(&info6.ipi6_addr);
 }
 
 bool datagram_message_is_from_client(const struct preforkd_datagram *d)

@@ -17,8 +17,9 @@
 /* So many are taken at once, at most. */
 #define DATAGRAM_BATCH_MAX 16
 
-/* Room for where a datagram was sent to, IPv4 or IPv6. */
-#define CONTROL_MAX CMSG_SPACE(sizeof(struct in6_pktinfo))
+/* Room for where a datagram was sent to, IPv4 or IPv6: of IPv4 clients of an IPv6 socket the kernel
+ * tells it both ways. */
+#define CONTROL_MAX (CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo)))
 
 struct preforkd_datagram {
     union socket_address peer;
@@ -30,13 +31,14 @@ struct preforkd_datagram {
     size_t asked_length;                             /* 0: not known, or of no interest */
     const void *reply;                               /* NULL: there is none */
     size_t reply_size;
+    size_t sent; /* of the reply */
     char bytes[DATAGRAM_MAX];
 };
 
-/* Where it was sent to, of the wanted kind (IP_PKTINFO, IPV6_PKTINFO); NULL where the kernel said
- * nothing like that. */
-unsigned char *datagram_message_asked(const struct preforkd_datagram *datagram, int level,
-                                      int type);
+/* Where it was sent to, as the kernel said it: into *INFO. False where it did not say it in that
+ * way. */
+bool datagram_message_asked(const struct preforkd_datagram *datagram, struct in_pktinfo *info);
+bool datagram_message_asked6(const struct preforkd_datagram *datagram, struct in6_pktinfo *info);
 
 /* The host's functions (preforkd/handler.h). */
 const void *datagram_message_bytes(const struct preforkd_datagram *datagram, size_t *size);

@@ -27,31 +27,34 @@ static int give(int fd, struct mmsghdr *messages, int count)
     return sent < 0 ? -1 : 1;
 }
 
+/* In the place of what came with it. Returns its length. */
+static size_t put_control(struct preforkd_datagram *d, int level, int type, const void *info,
+                          size_t size)
+{
+    struct msghdr message = {.msg_control = d->asked, .msg_controllen = sizeof d->asked};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    *header = (struct cmsghdr){.cmsg_len = CMSG_LEN(size), .cmsg_level = level, .cmsg_type = type};
+    memcpy(CMSG_DATA(header), info, size);
+    d->asked_length = CMSG_SPACE(size);
+    return d->asked_length;
+}
+
 /* What came with it goes back with the answer, but for the interface: the way out is the routing
  * table's affair. Nor can an address that is many machines' be where an answer comes from: ours is
  * what the kernel put beside it (IPv4), or puts there (IPv6). */
 static size_t turn_around(struct preforkd_datagram *d)
 {
-    unsigned char *in = datagram_message_asked(d, IPPROTO_IP, IP_PKTINFO);
-    unsigned char *in6 = datagram_message_asked(d, IPPROTO_IPV6, IPV6_PKTINFO);
-    if (in) {
-        struct in_pktinfo info;
-        memcpy(&info, in, sizeof info);
+    struct in_pktinfo info;
+    struct in6_pktinfo info6;
+    if (datagram_message_asked(d, &info)) {
         info.ipi_ifindex = 0;
-        memcpy(in, &info, sizeof info);
-        return d->asked_length;
+        return put_control(d, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
     }
-    if (in6) {
-        struct in6_pktinfo info;
-        memcpy(&info, in6, sizeof info);
-        if (IN6_IS_ADDR_MULTICAST(&info.ipi6_addr))
-            return 0;
-        if (!IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr))
-            info.ipi6_ifindex = 0;
-        memcpy(in6, &info, sizeof info);
-        return d->asked_length;
-    }
-    return 0;
+    if (!datagram_message_asked6(d, &info6) || IN6_IS_ADDR_MULTICAST(&info6.ipi6_addr))
+        return 0;
+    if (!IN6_IS_ADDR_LINKLOCAL(&info6.ipi6_addr))
+        info6.ipi6_ifindex = 0;
+    return put_control(d, IPPROTO_IPV6, IPV6_PKTINFO, &info6, sizeof info6);
 }
 
 static struct msghdr envelope(struct preforkd_datagram *d, struct iovec *part)
@@ -100,7 +103,9 @@ void datagram_send_replies(struct preforkd_datagram *batch, int count, int fd,
     for (int i = 0; i < count; i++)
         if (batch[i].reply) {
             messages[replies].msg_hdr = envelope(&batch[i], &parts[replies]);
-            replies++;
+            messages[replies++].msg_len = 0;
         }
     send_all(slot, fd, messages, replies);
+    for (int i = count - 1; i >= 0; i--)
+        batch[i].sent = batch[i].reply ? messages[--replies].msg_len : 0;
 }

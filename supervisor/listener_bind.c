@@ -112,12 +112,15 @@ int listener_bind(const struct address *address, mode_t mode, struct lockfile *l
 }
 
 /* The address that a datagram was sent to is the one to answer from; where the socket has several,
- * the kernel is to tell which it was. An IPv6 socket tells it of IPv4 clients, too. */
+ * the kernel is to tell which it was. Of IPv4 clients of an IPv6 socket it tells both ways, and
+ * only IPv4's says which address is ours where everybody was asked. */
 static void prepare_datagrams(int fd, const union socket_address *bound)
 {
-    if (bound->any.sa_family == AF_INET && bound->in.sin_addr.s_addr == htonl(INADDR_ANY))
+    bool any4 = bound->any.sa_family == AF_INET && bound->in.sin_addr.s_addr == htonl(INADDR_ANY);
+    bool any6 = bound->any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&bound->in6.sin6_addr);
+    if (any4 || any6)
         set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
-    if (bound->any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&bound->in6.sin6_addr))
+    if (any6)
         set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
 }
 

@@ -98,7 +98,8 @@ def scenario_the_least_and_the_most(t):
 
 
 def scenario_answers_come_from_where_was_asked(t):
-    """A service of all addresses answers from the very one; and if everybody was asked, not."""
+    """A service of all addresses answers from the very one; and if everybody was asked, not, which
+    its log tells."""
     for name, host in (("four", "0.0.0.0"), ("both", "*")):
         port = t.port()
         d = t.daemon(name, echo={"listen": [f"udp://{host}:{port}"], "workers": 2}).start()
@@ -109,6 +110,7 @@ def scenario_answers_come_from_where_was_asked(t):
             asker.send(b"all")
             wait_until(lambda: taken(d) == 7, "the broadcast has come")
             check(not asker.has_answer(0.1), "a broadcast was answered")
+        d.wait_log(msg="datagram", bytes_in=3, bytes_out=0)
         d.stop()
 
 
@@ -316,13 +318,19 @@ def scenario_who_has_no_name_is_served(t):
 
 
 def scenario_a_client_that_does_not_read_stops_nobody(t):
-    """Its queue is full: what does not fit is lost to it, others are answered."""
+    """Its queue is full: what does not fit is lost to it, others are answered; and the log says of
+    each datagram what was sent, not what was meant to be."""
     path = t.path("datagrams")
-    t.daemon(echo={"listen": [f"unixgram://{path}"], "workers": 1}).start()
+    d = t.daemon(echo={"listen": [f"unixgram://{path}"], "workers": 1}).start()
     with Asker(t, path) as lazy:
         for _ in range(100):
             lazy.send(b"x" * 1000)
         equal(ask(t, path, b"y"), b"y", "another client")
+    lines = wait_until(lambda: (found := d.log_lines(msg="datagram")) and len(found) == 101 and found,
+                       "a line for each")
+    sent = sum(int(line["bytes_out"]) for line in lines)
+    check(sent < 100001, "nothing was lost")
+    equal(sent, d.service()["bytes"]["out"], "bytes out")
 
 
 # ---- programs that are handed the socket, inetd's "wait"

@@ -457,12 +457,17 @@ static void dual_stack_is_answered_from_where_it_was_asked(void **state)
  * by a whole network. */
 static void broadcasts_are_answered_from_an_address_of_ours(void **state)
 {
+    static const char *const hosts[] = {"0.0.0.0", "::"};
     (void)state;
-    over_udp("0.0.0.0", "127.0.0.1", "127.255.255.255");
-    send_some("all", 3);
-    serve();
-    expect_answer("all");
-    assert_false(seen.from_client);
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+        over_udp(hosts[i], "127.0.0.1", "127.255.255.255");
+        send_some("all", 3);
+        serve();
+        expect_answer("all");
+        assert_false(seen.from_client);
+        release(NULL);
+    }
+    server = client = -1;
 }
 
 /* Of a client at PORT of 127.0.0.1; -1 where that port cannot be had now. */
