@@ -30,8 +30,8 @@ static const char *pattern(void)
     return characters;
 }
 
-static enum preforkd_close handle(const struct preforkd_host *host,
-                                  struct preforkd_connection *connection, void *state)
+static int handle(const struct preforkd_host *host, struct preforkd_connection *connection,
+                  void *state)
 {
     (void)state;
     while (!host->stopping() &&

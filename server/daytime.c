@@ -17,8 +17,8 @@ static size_t write_time(char *text, size_t size)
     return strftime(text, size, "%A, %B %d, %Y %H:%M:%S-UTC\r\n", &now);
 }
 
-static enum preforkd_close handle(const struct preforkd_host *host,
-                                  struct preforkd_connection *connection, void *state)
+static int handle(const struct preforkd_host *host, struct preforkd_connection *connection,
+                  void *state)
 {
     char text[96];
     (void)state;

@@ -4,8 +4,8 @@
  */
 #include "server/handler.h"
 
-static enum preforkd_close handle(const struct preforkd_host *host,
-                                  struct preforkd_connection *connection, void *state)
+static int handle(const struct preforkd_host *host, struct preforkd_connection *connection,
+                  void *state)
 {
     static char bytes[64 * 1024];
     (void)state;

@@ -8,8 +8,8 @@
 
 static char bytes[64 * 1024]; /* a worker has one client; only pages that are used cost memory */
 
-static enum preforkd_close handle(const struct preforkd_host *host,
-                                  struct preforkd_connection *connection, void *state)
+static int handle(const struct preforkd_host *host, struct preforkd_connection *connection,
+                  void *state)
 {
     ptrdiff_t got;
     (void)state;

@@ -135,8 +135,8 @@ static void converse(const struct preforkd_host *host, struct preforkd_connectio
     }
 }
 
-static enum preforkd_close handle(const struct preforkd_host *host,
-                                  struct preforkd_connection *connection, void *state)
+static int handle(const struct preforkd_host *host, struct preforkd_connection *connection,
+                  void *state)
 {
     (void)state;
     host->log(connection, PREFORKD_LOG_INFO, "client came", NULL, NULL, 0);

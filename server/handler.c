@@ -67,7 +67,7 @@ static const struct preforkd_handler *check(const struct config_service *service
     char reason[512] = "no reason given";
     const struct preforkd_handler *handler = open_handler(service, error);
     if (!handler || check_listeners(service, handler, error) < 0 ||
-        option_read(options, handler->options, service, error) < 0)
+        option_read(options, handler, service, error) < 0)
         return NULL;
     if (handler->check_config &&
         handler->check_config(&host_functions, options, reason, sizeof reason) < 0) {

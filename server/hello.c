@@ -48,8 +48,8 @@ static enum hello_request read_request(const struct preforkd_host *host,
     return kind;
 }
 
-static enum preforkd_close handle(const struct preforkd_host *host,
-                                  struct preforkd_connection *connection, void *state)
+static int handle(const struct preforkd_host *host, struct preforkd_connection *connection,
+                  void *state)
 {
     size_t length;
     enum hello_request kind = read_request(host, connection, &length);

@@ -35,8 +35,8 @@ static int host_stopping(void)
     return self.stopping && *self.stopping;
 }
 
-static void host_log(struct preforkd_connection *c, enum preforkd_log_level level,
-                     const char *message, const char *key, const void *bytes, size_t size)
+static void host_log(struct preforkd_connection *c, int level, const char *message, const char *key,
+                     const void *bytes, size_t size)
 {
     struct log_line line;
     log_begin(&line, (enum log_level)level, message);

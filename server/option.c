@@ -5,10 +5,12 @@
 #include "server/option.h"
 
 #include "lib/buffer.h"
+#include "lib/log.h"
 #include "lib/memory.h"
 #include "lib/quantity.h"
 #include "lib/suggest.h"
 
+#include <errno.h>
 #include <inttypes.h>
 
 #define NAMES_MAX 64
@@ -37,11 +39,18 @@ static const char *kind_name(enum config_option_kind kind)
     return names[kind];
 }
 
+static int parse_integer(const char *text, int64_t *number)
+{
+    char *end;
+    errno = 0;
+    *number = strtoll(text, &end, 10);
+    return end > text && *end == '\0' && errno == 0 ? 0 : -1;
+}
+
 /* The number that TEXT means. 0, or -1. */
 static int parse(const struct preforkd_option *row, const char *text, enum config_option_kind kind,
                  int64_t *number)
 {
-    char *end;
     *number = 0;
     switch (row->type) {
     case PREFORKD_TEXT:
@@ -50,8 +59,7 @@ static int parse(const struct preforkd_option *row, const char *text, enum confi
         *number = strcmp(text, "true") == 0;
         return kind == CONFIG_OPTION_BOOLEAN && (*number || strcmp(text, "false") == 0) ? 0 : -1;
     case PREFORKD_INTEGER:
-        *number = strtoll(text, &end, 10);
-        return kind == CONFIG_OPTION_INTEGER && end > text && *end == '\0' ? 0 : -1;
+        return kind == CONFIG_OPTION_INTEGER ? parse_integer(text, number) : -1;
     case PREFORKD_DURATION:
         return kind == CONFIG_OPTION_BOOLEAN ? -1 : quantity_parse_duration(text, number);
     case PREFORKD_SIZE:
@@ -60,7 +68,7 @@ static int parse(const struct preforkd_option *row, const char *text, enum confi
     return -1;
 }
 
-static const char *wanted(enum preforkd_type type)
+static const char *wanted(int type)
 {
     static const char *const names[] = {[PREFORKD_TEXT] = "a string",
                                         [PREFORKD_INTEGER] = "an integer",
@@ -139,21 +147,40 @@ static void fill_row(const struct preforkd_option *row, const struct config_serv
                       row->text ? ": " : "", row->text ? row->text : "");
 }
 
-int option_read(struct preforkd_options *options, const struct preforkd_option *table,
+/* Row INDEX as the handler's compiler saw it; what later headers added is zero, what they will add
+ * is not looked at. */
+static struct preforkd_option get_row(const struct preforkd_handler *handler, size_t index)
+{
+    struct preforkd_option row = {0};
+    size_t size = handler->option_size < sizeof row ? handler->option_size : sizeof row;
+    if (handler->options)
+        memcpy(&row, (const char *)handler->options + index * handler->option_size, size);
+    return row;
+}
+
+static size_t count_rows(const struct preforkd_handler *handler)
+{
+    size_t rows = 0;
+    while (get_row(handler, rows).name)
+        rows++;
+    return rows;
+}
+
+int option_read(struct preforkd_options *options, const struct preforkd_handler *handler,
                 const struct config_service *service, struct error *error)
 {
     struct buffer wrong = {0};
-    size_t rows = 0;
-    while (table && table[rows].name)
-        rows++;
+    size_t rows = count_rows(handler);
     *options = (struct preforkd_options){
-        .table = table,
+        .table = memory_zeroed(rows + 1, sizeof *options->table),
         .texts = memory_zeroed(rows + 1, sizeof *options->texts),
         .numbers = memory_zeroed(rows + 1, sizeof *options->numbers),
     };
-    check_unknown(table, service, &wrong);
     for (size_t i = 0; i < rows; i++)
-        fill_row(&table[i], service, &options->texts[i], &options->numbers[i], &wrong);
+        options->table[i] = get_row(handler, i);
+    check_unknown(options->table, service, &wrong);
+    for (size_t i = 0; i < rows; i++)
+        fill_row(&options->table[i], service, &options->texts[i], &options->numbers[i], &wrong);
     int status = 0;
     if (wrong.length > 0)
         status =
@@ -164,19 +191,28 @@ int option_read(struct preforkd_options *options, const struct preforkd_option *
 
 void option_release(struct preforkd_options *options)
 {
+    free(options->table);
     free(options->texts);
     free(options->numbers);
     *options = (struct preforkd_options){0};
 }
 
-const char *option_text(const struct preforkd_options *options, const char *name)
+static ptrdiff_t find_asked(const struct preforkd_options *options, const char *name)
 {
     ptrdiff_t row = find_row(options->table, name);
+    if (row < 0)
+        log_warning("the handler asks for an option \"%s\", which its table does not have", name);
+    return row;
+}
+
+const char *option_text(const struct preforkd_options *options, const char *name)
+{
+    ptrdiff_t row = find_asked(options, name);
     return row < 0 ? NULL : options->texts[row];
 }
 
 int64_t option_number(const struct preforkd_options *options, const char *name)
 {
-    ptrdiff_t row = find_row(options->table, name);
+    ptrdiff_t row = find_asked(options, name);
     return row < 0 ? 0 : options->numbers[row];
 }

@@ -13,20 +13,20 @@
 #include <preforkd/handler.h>
 
 struct preforkd_options {
-    const struct preforkd_option *table; /* NULL: there is none */
-    const char **texts;                  /* a value for each row */
+    struct preforkd_option *table; /* ends with a row without a name; NULL: nothing was read */
+    const char **texts;            /* a value for each row */
     int64_t *numbers;
 };
 
-/* Check SERVICE's options against TABLE and fill OPTIONS. 0, or -1 with ERROR: a line "FILE:LINE:
- * text" for each that is wrong. */
-int option_read(struct preforkd_options *options, const struct preforkd_option *table,
+/* Check SERVICE's options against the table of HANDLER, whose rows are as long as it says, and fill
+ * OPTIONS. 0, or -1 with ERROR: a line "FILE:LINE: text" for each that is wrong. */
+int option_read(struct preforkd_options *options, const struct preforkd_handler *handler,
                 const struct config_service *service, struct error *error);
 
 /* They are valid until then; the texts remain. Zeroed ones, too. */
 void option_release(struct preforkd_options *options);
 
-/* The host's functions. NULL and 0 where there is no such option. */
+/* The host's functions. NULL and 0 where there is no such option, which is logged. */
 const char *option_text(const struct preforkd_options *options, const char *name);
 int64_t option_number(const struct preforkd_options *options, const char *name);
 

@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 /* One that was built with an older header of this ABI is shorter by what has come since. */
-#define LEAST_SIZE (offsetof(struct preforkd_handler, worker_exit) + sizeof(void *))
+#define LEAST_SIZE     (offsetof(struct preforkd_handler, worker_exit) + sizeof(void *))
+#define LEAST_ROW_SIZE (offsetof(struct preforkd_option, text) + sizeof(void *))
 
 static int check_counters(const struct preforkd_handler *handler, const char *where,
                           struct error *error)
@@ -27,6 +28,19 @@ static int check_counters(const struct preforkd_handler *handler, const char *wh
         return error_set(error, EXIT_CODE_CONFIG, "%s: %zu counters; %d are possible", where, count,
                          PREFORKD_COUNTERS_MAX);
     return 0;
+}
+
+static int check_options(const struct preforkd_handler *handler, const char *where,
+                         struct error *error)
+{
+    size_t size = handler->option_size;
+    if (!handler->options || (size >= LEAST_ROW_SIZE && size <= 16 * sizeof *handler->options &&
+                              size % _Alignof(struct preforkd_option) == 0))
+        return 0;
+    return error_set(error, EXIT_CODE_CONFIG,
+                     "%s: its struct preforkd_option has %zu bytes, %zu were expected; "
+                     "PREFORKD_HANDLER sets option_size",
+                     where, size, sizeof *handler->options);
 }
 
 int plugin_check(const struct preforkd_handler *handler, const char *where, struct error *error)
@@ -44,6 +58,8 @@ int plugin_check(const struct preforkd_handler *handler, const char *where, stru
         return error_set(error, EXIT_CODE_CONFIG, "%s: the handler has no name", where);
     if (!handler->handle && !handler->datagram)
         return error_set(error, EXIT_CODE_CONFIG, "%s: the handler has no handle()", where);
+    if (check_options(handler, where, error) < 0)
+        return -1;
     return check_counters(handler, where, error);
 }
 

@@ -17,8 +17,8 @@ static uint32_t number(void)
     return htonl((uint32_t)((uint64_t)time(NULL) + SECONDS_1900_TO_1970));
 }
 
-static enum preforkd_close handle(const struct preforkd_host *host,
-                                  struct preforkd_connection *connection, void *state)
+static int handle(const struct preforkd_host *host, struct preforkd_connection *connection,
+                  void *state)
 {
     uint32_t now = number();
     (void)state;

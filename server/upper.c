@@ -14,8 +14,8 @@ static void raise_case(char *bytes, ptrdiff_t count)
             bytes[i] = (char)(bytes[i] - 'a' + 'A');
 }
 
-static enum preforkd_close handle(const struct preforkd_host *host,
-                                  struct preforkd_connection *connection, void *state)
+static int handle(const struct preforkd_host *host, struct preforkd_connection *connection,
+                  void *state)
 {
     static char bytes[16 * 1024];
     ptrdiff_t got;

@@ -6,11 +6,13 @@
  * A shared object exports it as `preforkd_handler`:
  *
  *     #include <preforkd/handler.h>
- *     static enum preforkd_close handle(const struct preforkd_host *host,
- *                                       struct preforkd_connection *connection, void *state) { … }
+ *     static int handle(const struct preforkd_host *host, struct preforkd_connection *connection,
+ *                       void *state) { … }
  *     PREFORKD_PLUGIN = {PREFORKD_HANDLER("lines"), .handle = handle};
  *
  * built with nothing to link: cc -shared -fPIC -o lines.so lines.c
+ * In C++ the same lines are C++20, members in the order of their declaration; g++ and clang++ take
+ * them with older standards, too, as an extension.
  *
  * Where and when (all of it as the service's unprivileged user, in processes with one thread):
  *
@@ -35,7 +37,8 @@
  * ALRM, VTALRM) or leave processes behind. The built-in handlers use this interface and no other.
  *
  * PREFORKD_ABI changes only when a compiled handler would break. Structures grow at their end: each
- * side says the size it knows, and the other one looks at no more than that.
+ * side says the size it knows, and the other one looks at no more than that. No member or argument
+ * is of an enum type, whose size is the compiler's affair (-fshort-enums): names below are for int.
  */
 #ifndef PREFORKD_HANDLER_H
 #define PREFORKD_HANDLER_H
@@ -65,7 +68,7 @@ enum preforkd_result {
     PREFORKD_TOO_LONG = -5  /* a line does not fit; nothing was taken */
 };
 
-/* How a connection is to be closed. The host closes it in every case. */
+/* How a connection is to be closed: what handle() returns. The host closes it in every case. */
 enum preforkd_close {
     PREFORKD_CLOSE =
         0, /* what was written is sent; who still sends may lose what it has not read */
@@ -95,7 +98,7 @@ enum preforkd_type {
  * complains with FILE:LINE. Rows end with one whose name is NULL. */
 struct preforkd_option {
     const char *name;
-    enum preforkd_type type;
+    int type;             /* enum preforkd_type */
     const char *fallback; /* as it would be written, without quotes; NULL: required */
     int64_t least, most;  /* of numbers; both 0: any */
     const char *text;     /* what it is, in a phrase */
@@ -163,9 +166,10 @@ struct preforkd_host {
     int (*stopping)(void);
 
     /* One line in the log; with CONNECTION (may be NULL) its client. BYTES (may be NULL) may come
-     * from a client: they are escaped, ill-formed UTF-8 becomes U+FFFD. */
-    void (*log)(struct preforkd_connection *connection, enum preforkd_log_level level,
-                const char *message, const char *key, const void *bytes, size_t size);
+     * from a client: they are escaped, ill-formed UTF-8 becomes U+FFFD. LEVEL is one of enum
+     * preforkd_log_level. */
+    void (*log)(struct preforkd_connection *connection, int level, const char *message,
+                const char *key, const void *bytes, size_t size);
 
     /* What `preforkctl workers` and an obituary show of this worker, 95 bytes at most. In a worker
      * only; it holds until it is said anew, or the connection ends. */
@@ -203,9 +207,10 @@ struct preforkd_handler {
     uint32_t abi;  /* PREFORKD_ABI */
     uint32_t size; /* sizeof(struct preforkd_handler) */
     const char *name;
+    uint32_t option_size;                  /* sizeof(struct preforkd_option), a row of options */
+    uint32_t tick_ms;                      /* 0: no tick() */
     const struct preforkd_option *options; /* NULL: it has none */
     const char *const *counters;           /* names, ends with NULL; NULL: it has none */
-    uint32_t tick_ms;                      /* 0: no tick() */
 
     /* Whatever a table cannot check. 0, or -1 with a sentence in REASON. */
     int (*check_config)(const struct preforkd_host *host, const struct preforkd_options *options,
@@ -229,8 +234,9 @@ struct preforkd_handler {
     /* 0, or -1: no handle(). finish() is called in either case. */
     int (*setup)(const struct preforkd_host *host, struct preforkd_connection *connection,
                  void *state);
-    enum preforkd_close (*handle)(const struct preforkd_host *host,
-                                  struct preforkd_connection *connection, void *state);
+    /* Returns one of enum preforkd_close, perhaps or-ed with PREFORKD_RETIRE. */
+    int (*handle)(const struct preforkd_host *host, struct preforkd_connection *connection,
+                  void *state);
     void (*finish)(const struct preforkd_host *host, struct preforkd_connection *connection,
                    void *state);
 
@@ -241,11 +247,22 @@ struct preforkd_handler {
 };
 
 #define PREFORKD_HANDLER(its_name)                                                                 \
-    .abi = PREFORKD_ABI, .size = (uint32_t)sizeof(struct preforkd_handler), .name = (its_name)
+    .abi = PREFORKD_ABI, .size = (uint32_t)sizeof(struct preforkd_handler), .name = (its_name),    \
+    .option_size = (uint32_t)sizeof(struct preforkd_option)
 
-/* The one symbol of a plugin. */
+/* The one symbol of a plugin, seen from outside even with -fvisibility=hidden. */
+#if defined(__GNUC__)
+#define PREFORKD_EXPORT __attribute__((visibility("default")))
+#else
+#define PREFORKD_EXPORT
+#endif
+#ifdef __cplusplus
+#define PREFORKD_EXTERN extern "C"
+#else
+#define PREFORKD_EXTERN extern
+#endif
 #define PREFORKD_PLUGIN                                                                            \
-    extern const struct preforkd_handler preforkd_handler;                                         \
+    PREFORKD_EXTERN PREFORKD_EXPORT const struct preforkd_handler preforkd_handler;                \
     const struct preforkd_handler preforkd_handler
 
 #ifdef __cplusplus

@@ -5,8 +5,7 @@
  */
 #include <preforkd/handler.h>
 
-static enum preforkd_close handle(const struct preforkd_host *host,
-                                  struct preforkd_connection *client, void *state)
+static int handle(const struct preforkd_host *host, struct preforkd_connection *client, void *state)
 {
     char line[4096];
     (void)state;

@@ -182,16 +182,15 @@ static int hand_over(const struct preforkd_host *host, struct preforkd_connectio
     _exit(0);
 }
 
-static enum preforkd_close ended(const struct preforkd_host *host,
-                                 struct preforkd_connection *client, ptrdiff_t result)
+static int ended(const struct preforkd_host *host, struct preforkd_connection *client,
+                 ptrdiff_t result)
 {
     host->deadline_set(client, 0);
     host->print(client, "result %d\n", (int)result);
     return PREFORKD_CLOSE;
 }
 
-static enum preforkd_close handle(const struct preforkd_host *host,
-                                  struct preforkd_connection *client, void *state)
+static int handle(const struct preforkd_host *host, struct preforkd_connection *client, void *state)
 {
     char what[256];
     ptrdiff_t got;
@@ -201,7 +200,7 @@ static enum preforkd_close handle(const struct preforkd_host *host,
         if ((got = host->read_line(client, what, sizeof what)) <= 0)
             return ended(host, client, got);
         if (strcmp(what, "retire") == 0)
-            return (enum preforkd_close)(PREFORKD_LINGER | PREFORKD_RETIRE);
+            return PREFORKD_LINGER | PREFORKD_RETIRE;
         if (strcmp(what, "abort") == 0)
             return PREFORKD_ABORT;
         if (strcmp(what, "detach") == 0 && hand_over(host, client) == 0)

@@ -4,9 +4,8 @@
  */
 #include <preforkd/handler.h>
 
-enum preforkd_close function_of_a_library_that_was_forgotten(const struct preforkd_host *host,
-                                                             struct preforkd_connection *client,
-                                                             void *state);
+int function_of_a_library_that_was_forgotten(const struct preforkd_host *host,
+                                             struct preforkd_connection *client, void *state);
 
 PREFORKD_PLUGIN = {PREFORKD_HANDLER("unresolved"),
                    .handle = function_of_a_library_that_was_forgotten};

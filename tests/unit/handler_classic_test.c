@@ -47,8 +47,8 @@ static int stopping(void)
     return leave;
 }
 
-static void log_line(struct preforkd_connection *c, enum preforkd_log_level level,
-                     const char *message, const char *key, const void *bytes, size_t size)
+static void log_line(struct preforkd_connection *c, int level, const char *message, const char *key,
+                     const void *bytes, size_t size)
 {
     (void)level;
     (void)message;
@@ -79,7 +79,7 @@ static const struct preforkd_host host = {
     .datagram_reply = datagram_message_reply,
 };
 
-static enum preforkd_close serve(const struct preforkd_handler *handler, size_t sends, size_t takes)
+static int serve(const struct preforkd_handler *handler, size_t sends, size_t takes)
 {
     memset(&client, 0, sizeof client);
     client.sends = sends;

@@ -70,8 +70,8 @@ static int stopping(void)
     return 0;
 }
 
-static void log_line(struct preforkd_connection *c, enum preforkd_log_level level,
-                     const char *message, const char *key, const void *bytes, size_t size)
+static void log_line(struct preforkd_connection *c, int level, const char *message, const char *key,
+                     const void *bytes, size_t size)
 {
     assert_int_equal(level, PREFORKD_LOG_INFO);
     buffer_printf(&c->logged, "%s", message);
@@ -138,8 +138,8 @@ static void *prepared(const struct preforkd_handler *handler)
 }
 
 /* One client that sends LENGTH BYTES in pieces, and then its end. */
-static enum preforkd_close serve(const struct preforkd_handler *handler, const char *bytes,
-                                 size_t length, size_t piece)
+static int serve(const struct preforkd_handler *handler, const char *bytes, size_t length,
+                 size_t piece)
 {
     release(NULL);
     client = (struct preforkd_connection){

@@ -5,12 +5,16 @@
 #include "server/option.h"
 
 #include "lib/error.h"
+#include "lib/log_sink.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 /* cmocka wants the three above first. */
 #include <cmocka.h>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 static const struct preforkd_option TABLE[] = {
     {"word", PREFORKD_TEXT, "as it is", 0, 0, "a word"},
@@ -34,8 +38,8 @@ static int release(void **state)
 }
 
 /* Read COUNT options that the configuration has given, in lines 10, 11 and so on. */
-static int read_given(const struct preforkd_option *table, struct config_option *given,
-                      size_t count)
+static int read_handler(const struct preforkd_handler *handler, struct config_option *given,
+                        size_t count)
 {
     static char places[8][8], handler_place[] = "f:9";
     const struct config_service service = {
@@ -46,7 +50,14 @@ static int read_given(const struct preforkd_option *table, struct config_option 
     }
     release(NULL);
     memset(&error, 0, sizeof error);
-    return option_read(&options, table, &service, &error);
+    return option_read(&options, handler, &service, &error);
+}
+
+static int read_given(const struct preforkd_option *table, struct config_option *given,
+                      size_t count)
+{
+    const struct preforkd_handler handler = {PREFORKD_HANDLER("x"), .options = table};
+    return read_handler(&handler, given, count);
 }
 
 static int read_one(const char *name, const char *value, enum config_option_kind kind)
@@ -198,13 +209,18 @@ static void required_one_is_missed(void **state)
 static void table_is_checked_too(void **state)
 {
     static const struct preforkd_option wrong[] = {
-        {"a", PREFORKD_INTEGER, "11", 1, 10, NULL},    {"b", PREFORKD_DURATION, "soon", 0, 0, NULL},
-        {"c", (enum preforkd_type)9, "x", 0, 0, NULL}, {"d", PREFORKD_BOOLEAN, "yes", 0, 0, NULL},
-        {"e", PREFORKD_INTEGER, "seven", 0, 0, NULL},  {0},
+        {"a", PREFORKD_INTEGER, "11", 1, 10, NULL},
+        {"b", PREFORKD_DURATION, "soon", 0, 0, NULL},
+        {"c", 9, "x", 0, 0, NULL},
+        {"d", PREFORKD_BOOLEAN, "yes", 0, 0, NULL},
+        {"e", PREFORKD_INTEGER, "seven", 0, 0, NULL},
+        {"f", PREFORKD_INTEGER, "9223372036854775808", 0, 0, NULL},
+        {"g", PREFORKD_INTEGER, "-9223372036854775809", 0, 0, NULL},
+        {0},
     };
     (void)state;
     assert_int_equal(read_given(wrong, NULL, 0), -1);
-    for (const char *name = "abcde"; *name; name++) {
+    for (const char *name = "abcdefg"; *name; name++) {
         char text[64];
         snprintf(text, sizeof text, "f:9: the handler's table: %s",
                  *name == 'c' ? "type" : "default");
@@ -213,6 +229,84 @@ static void table_is_checked_too(void **state)
         if (!strstr(error.text, text))
             fail_msg("no %s in: %s", text, error.text);
     }
+}
+
+/* Rows of a handler that was compiled with a header of later days are longer. */
+static void rows_are_as_long_as_the_handler_says(void **state)
+{
+    static const struct {
+        struct preforkd_option known;
+        const char *later;
+    } longer[] = {
+        {{"first", PREFORKD_INTEGER, "7", 1, 9, NULL}, "more"},
+        {{"second", PREFORKD_TEXT, "a", 0, 0, "a word"}, "more"},
+        {{0}, NULL},
+    };
+    const struct preforkd_handler handler = {.abi = PREFORKD_ABI,
+                                             .size = sizeof handler,
+                                             .name = "later",
+                                             .option_size = sizeof longer[0],
+                                             .options = &longer[0].known};
+    struct config_option given[] = {
+        {(char *)(uintptr_t) "first", (char *)(uintptr_t) "8", CONFIG_OPTION_INTEGER, NULL},
+        {(char *)(uintptr_t) "second", (char *)(uintptr_t) "b", CONFIG_OPTION_STRING, NULL},
+    };
+    (void)state;
+    assert_int_equal(read_handler(&handler, NULL, 0), 0);
+    assert_int_equal(option_number(&options, "first"), 7);
+    assert_string_equal(option_text(&options, "second"), "a");
+    assert_int_equal(read_handler(&handler, given, 2), 0);
+    assert_int_equal(option_number(&options, "first"), 8);
+    assert_string_equal(option_text(&options, "second"), "b");
+    given[0].value = (char *)(uintptr_t) "10";
+    given[1].name = (char *)(uintptr_t) "secnd";
+    assert_int_equal(read_handler(&handler, given, 2), -1);
+    assert_string_equal(error.text, "f:11: unknown option \"secnd\" (did you mean \"second\"?)\n"
+                                    "f:10: first = 10 is out of range (1 to 9)");
+}
+
+/* What is logged while BODY runs. */
+static const char *logged_by(void (*body)(void))
+{
+    static char text[1024];
+    int pipe_fds[2], kept = dup(STDERR_FILENO);
+    assert_int_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
+    dup2(pipe_fds[1], STDERR_FILENO);
+    close(pipe_fds[1]);
+    log_sink_adopt();
+    body();
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    log_sink_adopt();
+    ssize_t got = read(pipe_fds[0], text, sizeof text - 1);
+    close(pipe_fds[0]);
+    text[got > 0 ? got : 0] = '\0';
+    return text;
+}
+
+static void ask_for_a_text(void)
+{
+    assert_null(option_text(&options, "wrod"));
+}
+
+static void ask_for_a_number(void)
+{
+    assert_int_equal(option_number(&options, "nubmer"), 0);
+}
+
+static void ask_for_what_is_there(void)
+{
+    option_text(&options, "word");
+    option_number(&options, "number");
+}
+
+static void a_name_that_the_table_does_not_have_is_logged(void **state)
+{
+    (void)state;
+    assert_int_equal(read_given(TABLE, NULL, 0), 0);
+    assert_non_null(strstr(logged_by(ask_for_a_text), "wrod"));
+    assert_non_null(strstr(logged_by(ask_for_a_number), "nubmer"));
+    assert_string_equal(logged_by(ask_for_what_is_there), "");
 }
 
 int main(void)
@@ -228,6 +322,8 @@ int main(void)
         TEST(all_that_is_wrong_is_told_at_once),
         TEST(required_one_is_missed),
         TEST(table_is_checked_too),
+        TEST(rows_are_as_long_as_the_handler_says),
+        TEST(a_name_that_the_table_does_not_have_is_logged),
     };
     return cmocka_run_group_tests_name("option", tests, NULL, NULL);
 }

@@ -26,7 +26,7 @@ static struct error error;
 
 #define START                                                                                      \
     "#include <preforkd/handler.h>\n"                                                              \
-    "static enum preforkd_close handle(const struct preforkd_host *h,\n"                           \
+    "static int handle(const struct preforkd_host *h,\n"                                           \
     "    struct preforkd_connection *c, void *s) { (void)h, (void)c, (void)s; return 0; }\n"
 
 static int make_folder(void **state)
@@ -181,7 +181,7 @@ static void what_needs_more_than_there_is(void **state)
 {
     (void)state;
     compile("#include <preforkd/handler.h>\n"
-            "enum preforkd_close nowhere(const struct preforkd_host *,\n"
+            "int nowhere(const struct preforkd_host *,\n"
             "    struct preforkd_connection *, void *);\n"
             "PREFORKD_PLUGIN = {PREFORKD_HANDLER(\"x\"), .handle = nowhere};\n");
     expect_refused("undefined symbol: nowhere");
@@ -213,6 +213,15 @@ static void handlers_that_cannot_be_hosted(void **state)
          "9 counters; 8 are possible"},
         {"PREFORKD_HANDLER(\"x\"), .handle = handle, .counters = word",
          "longer than 23 characters"},
+        {".abi = 1, .size = sizeof preforkd_handler, .name = \"x\", .handle = handle, .options = "
+         "row",
+         "its struct preforkd_option has 0 bytes, 48 were expected"},
+        {".abi = 1, .size = sizeof preforkd_handler, .option_size = 40, .name = \"x\", .handle = "
+         "handle, .options = row",
+         "its struct preforkd_option has 40 bytes"},
+        {".abi = 1, .size = sizeof preforkd_handler, .option_size = 52, .name = \"x\", .handle = "
+         "handle, .options = row",
+         "its struct preforkd_option has 52 bytes"},
     };
     char text[1500];
     (void)state;
@@ -223,6 +232,7 @@ static void handlers_that_cannot_be_hosted(void **state)
                  START
                  "const char *const nine[] = {\"a\", \"b\", \"c\", \"d\", \"e\", \"f\", \"g\", "
                  "\"h\", \"i\", 0};\n"
+                 "const struct preforkd_option row[] = {{0}};\n"
                  "const char *const word[] = {\"a_name_of_24_characters_\", 0};\n"
                  "void *keep(void) { return handle; }\nPREFORKD_PLUGIN = {%s};\n",
                  rows[i].fields);
@@ -239,8 +249,8 @@ static void short_ones_are_not_read_beyond_their_end(void **state)
     expect_refused("was built for ABI 7");
 }
 
-static enum preforkd_close handle(const struct preforkd_host *host,
-                                  struct preforkd_connection *connection, void *state)
+static int handle(const struct preforkd_host *host, struct preforkd_connection *connection,
+                  void *state)
 {
     (void)host;
     (void)connection;

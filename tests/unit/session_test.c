@@ -42,8 +42,8 @@ static int setup(const struct preforkd_host *h, struct preforkd_connection *conn
     return script.setup;
 }
 
-static enum preforkd_close handle(const struct preforkd_host *h,
-                                  struct preforkd_connection *connection, void *state)
+static int handle(const struct preforkd_host *h, struct preforkd_connection *connection,
+                  void *state)
 {
     call('h', state);
     h->print(connection, "h");
@@ -194,8 +194,7 @@ static void listener_is_the_one_it_came_by(void **state)
     assert_string_equal(host->listener(&c), "unix:/two");
 }
 
-static enum preforkd_close cut(const struct preforkd_host *h,
-                               struct preforkd_connection *connection, void *state)
+static int cut(const struct preforkd_host *h, struct preforkd_connection *connection, void *state)
 {
     char byte;
     call('h', state);

@@ -165,8 +165,7 @@ static int serve(const struct preforkd_host *host, struct preforkd_connection *c
 }
 
 /* read_exact() says END only where no frame has begun. */
-static enum preforkd_close handle(const struct preforkd_host *host,
-                                  struct preforkd_connection *client, void *state)
+static int handle(const struct preforkd_host *host, struct preforkd_connection *client, void *state)
 {
     const struct limits *limits = state;
     struct store *store = host->userdata(client);

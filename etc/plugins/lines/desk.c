@@ -100,8 +100,7 @@ static int answer(const struct preforkd_host *host, struct preforkd_connection *
     return host->print(client, "? NAME word, ADD n, QUIT\r\n");
 }
 
-static enum preforkd_close handle(const struct preforkd_host *host,
-                                  struct preforkd_connection *client, void *state)
+static int handle(const struct preforkd_host *host, struct preforkd_connection *client, void *state)
 {
     const struct desk *desk = state;
     struct visitor *visitor = host->userdata(client);
