@@ -52,7 +52,7 @@ static int receive(int fd, int count, int flags)
         d->peer_length = messages[i].msg_hdr.msg_namelen;
         if (d->peer_length == 0)
             d->peer.any.sa_family = AF_UNIX; /* it has no name, and cannot be answered */
-        d->peer_text[0] = '\0';
+        d->peer_text[0] = d->local_text[0] = '\0';
         d->size = messages[i].msg_len;
         d->cut = (messages[i].msg_hdr.msg_flags & MSG_TRUNC) != 0;
         d->asked_length = messages[i].msg_hdr.msg_controllen;
@@ -114,7 +114,8 @@ static int judge(int fd, int count, int flags)
     return count;
 }
 
-int datagram_serve(const struct datagram_plan *plan, int fd, int reply_fd, int flags)
+int datagram_serve(const struct datagram_plan *plan, int fd, const struct datagram_socket *socket,
+                   int flags)
 {
     tick_allow();
     int asked = hoped_for(plan->batch);
@@ -125,12 +126,13 @@ int datagram_serve(const struct datagram_plan *plan, int fd, int reply_fd, int f
         count = judge(fd, count, flags);
     for (int i = 0; i < count; i++) {
         struct preforkd_datagram *d = &batch[i];
+        d->socket = socket;
         slot_begin(plan->slot, &d->peer);
         slot_moved_in(plan->slot, d->size);
         plan->handler->datagram(&host_functions, d, plan->state);
     }
     if (count > 0) {
-        datagram_send_replies(batch, count, reply_fd, plan->slot);
+        datagram_send_replies(batch, count, socket->reply_fd, plan->slot);
         slot_end(plan->slot);
         host_forget_status();
     }
@@ -139,9 +141,10 @@ int datagram_serve(const struct datagram_plan *plan, int fd, int reply_fd, int f
     return count < 0 ? -1 : 0;
 }
 
-bool datagram_serve_next(const struct datagram_plan *plan, int fd, int reply_fd, int flags)
+bool datagram_serve_next(const struct datagram_plan *plan, int fd,
+                         const struct datagram_socket *socket, int flags)
 {
-    if (datagram_serve(plan, fd, reply_fd, flags) == 0)
+    if (datagram_serve(plan, fd, socket, flags) == 0)
         return true;
     int error = errno;
     if (error == EINTR)

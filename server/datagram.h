@@ -26,12 +26,14 @@ struct datagram_plan {
 };
 
 /* Serve once, as below. False where the socket has become unusable. */
-bool datagram_serve_next(const struct datagram_plan *plan, int fd, int reply_fd, int flags);
+bool datagram_serve_next(const struct datagram_plan *plan, int fd,
+                         const struct datagram_socket *socket, int flags);
 
 /* Wait for datagrams on the blocking socket FD and serve them. 0; or -1 and errno: EINTR for a
  * signal, EINVAL where somebody has shut it down. FLAGS: MSG_DONTWAIT where the socket is known to
- * be readable. Answers go out on REPLY_FD, the same socket by another number: a drain signal that
- * comes meanwhile takes FD away, and what has been received is still answered. */
-int datagram_serve(const struct datagram_plan *plan, int fd, int reply_fd, int flags);
+ * be readable. Answers go out on the reply_fd of SOCKET: a drain signal that comes meanwhile takes
+ * FD away, and what has been received is still answered. */
+int datagram_serve(const struct datagram_plan *plan, int fd, const struct datagram_socket *socket,
+                   int flags);
 
 #endif

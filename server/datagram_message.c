@@ -39,6 +39,35 @@ const char *datagram_message_peer(struct preforkd_datagram *d)
     return d->peer_text;
 }
 
+/* Where the kernel did not say, the socket has but one address. */
+static union socket_address sent_to(const struct preforkd_datagram *d)
+{
+    union socket_address address = d->socket->bound;
+    in_port_t port = address.in.sin_port; /* an IPv6 address has it at the same place */
+    struct in_pktinfo info;
+    struct in6_pktinfo info6;
+    if (datagram_message_asked(d, &info))
+        address.in = (struct sockaddr_in){
+            .sin_family = AF_INET, .sin_port = port, .sin_addr = info.ipi_addr};
+    else if (datagram_message_asked6(d, &info6))
+        address.in6.sin6_addr = info6.ipi6_addr;
+    return address;
+}
+
+const char *datagram_message_local(struct preforkd_datagram *d)
+{
+    if (d->local_text[0] == '\0') {
+        union socket_address address = sent_to(d);
+        address_peer(&address, d->local_text);
+    }
+    return d->local_text;
+}
+
+const char *datagram_message_listener(const struct preforkd_datagram *d)
+{
+    return d->socket->listener;
+}
+
 int datagram_message_is_cut(const struct preforkd_datagram *d)
 {
     return d->cut;

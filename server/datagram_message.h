@@ -21,10 +21,19 @@
  * tells it both ways. */
 #define CONTROL_MAX (CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo)))
 
+/* Where datagrams come in. */
+struct datagram_socket {
+    int reply_fd; /* the same socket by another number: a drain signal leaves it alone */
+    union socket_address bound; /* to this */
+    const char *listener;       /* as the configuration has it */
+};
+
 struct preforkd_datagram {
+    const struct datagram_socket *socket;
     union socket_address peer;
     socklen_t peer_length;
-    char peer_text[ADDRESS_TEXT_MAX]; /* made when first asked for */
+    char peer_text[ADDRESS_TEXT_MAX];  /* made when first asked for */
+    char local_text[ADDRESS_TEXT_MAX]; /* the same */
     size_t size;
     bool cut;
     alignas(struct cmsghdr) char asked[CONTROL_MAX]; /* the address it was sent to, */
@@ -43,6 +52,8 @@ bool datagram_message_asked6(const struct preforkd_datagram *datagram, struct in
 /* The host's functions (preforkd/handler.h). */
 const void *datagram_message_bytes(const struct preforkd_datagram *datagram, size_t *size);
 const char *datagram_message_peer(struct preforkd_datagram *datagram);
+const char *datagram_message_local(struct preforkd_datagram *datagram);
+const char *datagram_message_listener(const struct preforkd_datagram *datagram);
 int datagram_message_is_cut(const struct preforkd_datagram *datagram);
 void datagram_message_reply(struct preforkd_datagram *datagram, const void *bytes, size_t size);
 

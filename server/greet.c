@@ -160,7 +160,7 @@ static void datagram(const struct preforkd_host *host, struct preforkd_datagram 
         m.length += piece;
         at += piece;
         decode(&m, at == size);
-        host->log(NULL, PREFORKD_LOG_INFO, "message", "text", m.text, m.text_length);
+        host->datagram_log(d, PREFORKD_LOG_INFO, "message", "text", m.text, m.text_length);
         m.text_length = 0;
     }
     if (datagram_message_is_from_client(d))

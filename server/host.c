@@ -35,16 +35,29 @@ static int host_stopping(void)
     return self.stopping && *self.stopping;
 }
 
-static void host_log(struct preforkd_connection *c, int level, const char *message, const char *key,
+/* PEER: NULL: nobody. */
+static void log_with(const char *peer, int level, const char *message, const char *key,
                      const void *bytes, size_t size)
 {
     struct log_line line;
     log_begin(&line, (enum log_level)level, message);
-    if (c)
-        log_text(&line, "peer", connection_peer(c));
+    if (peer)
+        log_text(&line, "peer", peer);
     if (key && bytes)
         log_bytes(&line, key, bytes, size);
     log_end(&line);
+}
+
+static void host_log(struct preforkd_connection *c, int level, const char *message, const char *key,
+                     const void *bytes, size_t size)
+{
+    log_with(c ? connection_peer(c) : NULL, level, message, key, bytes, size);
+}
+
+static void host_datagram_log(struct preforkd_datagram *d, int level, const char *message,
+                              const char *key, const void *bytes, size_t size)
+{
+    log_with(datagram_message_peer(d), level, message, key, bytes, size);
 }
 
 static void host_status(const char *text)
@@ -135,4 +148,8 @@ const struct preforkd_host host_functions = {
     .datagram_peer = datagram_message_peer,
     .datagram_is_cut = datagram_message_is_cut,
     .datagram_reply = datagram_message_reply,
+    .datagram_local = datagram_message_local,
+    .datagram_listener = datagram_message_listener,
+    .datagram_log = host_datagram_log,
+    .vprint = stream_vprint,
 };

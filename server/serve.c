@@ -28,6 +28,8 @@ void serve_prepare(struct serve *s, const struct worker_plan *plan)
         s->datagram[i] = type == SOCK_DGRAM;
         if (handover_address(plan->listeners[i], &address) == 0)
             address_print(&address, s->listeners[i]);
+        s->sockets[i] = (struct datagram_socket){
+            .reply_fd = -1, .bound = address.socket, .listener = s->listeners[i]};
     }
     proxy_gate_init(&s->gate, plan->service);
 }
@@ -43,16 +45,16 @@ bool serve_takes_datagrams(const struct serve *s)
 void serve_open_replies(struct serve *s)
 {
     for (int i = 0; i < s->plan->listener_count; i++)
-        s->reply_fds[i] = s->datagram[i]
-                              ? fcntl(s->plan->listeners[i], F_DUPFD_CLOEXEC, s->plan->keep_below)
-                              : -1;
+        if (s->datagram[i])
+            s->sockets[i].reply_fd =
+                fcntl(s->plan->listeners[i], F_DUPFD_CLOEXEC, s->plan->keep_below);
 }
 
 void serve_close_replies(const struct serve *s)
 {
     for (int i = 0; i < s->plan->listener_count; i++)
-        if (s->reply_fds[i] >= 0)
-            close(s->reply_fds[i]);
+        if (s->sockets[i].reply_fd >= 0)
+            close(s->sockets[i].reply_fd);
 }
 
 static const struct serve *ticking; /* the one of this process */
@@ -134,7 +136,7 @@ static bool serve_next(struct serve *s, const struct session_plan *session,
         return false;
     }
     return datagram_serve_next(datagrams, s->plan->listeners[acceptor->next],
-                               s->reply_fds[acceptor->next],
+                               &s->sockets[acceptor->next],
                                acceptor->count > 1 ? MSG_DONTWAIT : 0) &&
            !*s->stopping && !is_worn_out(s);
 }

@@ -9,6 +9,7 @@
 #include "include/channel.h"
 #include "include/worker.h"
 #include "server/connection.h"
+#include "server/datagram_message.h"
 #include "server/proxy_gate.h"
 
 struct serve {
@@ -19,7 +20,7 @@ struct serve {
     const volatile sig_atomic_t *stopping;                   /* it has to leave */
     char listeners[CHANNEL_LISTENERS_MAX][ADDRESS_TEXT_MAX]; /* where each listens */
     bool datagram[CHANNEL_LISTENERS_MAX];                    /* which of them have no connections */
-    int reply_fds[CHANNEL_LISTENERS_MAX]; /* the same sockets, for answers; -1: there is none */
+    struct datagram_socket sockets[CHANNEL_LISTENERS_MAX];   /* of those alone */
     struct proxy_gate gate;
     bool retired; /* the handler wants this worker to leave */
 };

@@ -139,19 +139,25 @@ int stream_write_all(struct preforkd_connection *c, const void *bytes, size_t si
     return status < 0 ? status : connection_write(c, bytes, size);
 }
 
-int stream_print(struct preforkd_connection *c, const char *format, ...)
+int stream_vprint(struct preforkd_connection *c, const char *format, va_list arguments)
 {
-    va_list args;
     int status = sizeof c->out - c->out_length <= PRINTF_MAX ? stream_flush(c) : PREFORKD_OK;
     if (status < 0)
         return status;
-    va_start(args, format);
-    int length = vsnprintf(c->out + c->out_length, PRINTF_MAX + 1, format, args);
-    va_end(args);
+    int length = vsnprintf(c->out + c->out_length, PRINTF_MAX + 1, format, arguments);
     if (length < 0 || length > PRINTF_MAX)
         return PREFORKD_TOO_LONG;
     c->out_length += (size_t)length;
     return PREFORKD_OK;
+}
+
+int stream_print(struct preforkd_connection *c, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int status = stream_vprint(c, format, arguments);
+    va_end(arguments);
+    return status;
 }
 
 int stream_sendfile(struct preforkd_connection *c, int fd, int64_t offset, size_t size)

@@ -17,6 +17,8 @@ int stream_wait_some(struct preforkd_connection *c, int ms);
 int stream_write_all(struct preforkd_connection *c, const void *bytes, size_t size);
 int stream_print(struct preforkd_connection *c, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+int stream_vprint(struct preforkd_connection *c, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
 int stream_flush(struct preforkd_connection *c);
 int stream_sendfile(struct preforkd_connection *c, int fd, int64_t offset, size_t size);
 

@@ -27,9 +27,10 @@
  *     worker_exit    a worker that leaves as it was told to
  *
  * None of them has a controlling terminal. Of the environment that preforkd was started with they
- * have PATH, TMPDIR, TZ, TZDIR, what chooses a language (LANG, LANGUAGE, LC_*, LOCPATH, GCONV_PATH),
- * what steers the loader, the C library and sanitizers (LD_*, MALLOC_*, GLIBC_TUNABLES, ASAN_*,
- * LSAN_*, UBSAN_*), and PREFORKD_*; neither HOME nor anything that its starter keeps secret.
+ * have PATH, TMPDIR, TZ, TZDIR, what chooses a language (LANG, LANGUAGE, LC_*, LOCPATH,
+ * GCONV_PATH), what steers the loader, the C library and sanitizers (LD_*, MALLOC_*,
+ * GLIBC_TUNABLES, ASAN_*, LSAN_*, UBSAN_*), and PREFORKD_*; neither HOME nor anything that its
+ * starter keeps secret.
  *
  * A handler that crashes, hangs or exits takes its worker with it and nothing else; in check_config
  * and pool_init it makes the start of the service fail, with the reason. It must not close the
@@ -43,6 +44,7 @@
 #ifndef PREFORKD_HANDLER_H
 #define PREFORKD_HANDLER_H
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -197,6 +199,22 @@ struct preforkd_host {
     /* Answer it, from the address that was asked. At most once; sent when datagram() returns. BYTES
      * must live until then. */
     void (*datagram_reply)(struct preforkd_datagram *datagram, const void *bytes, size_t size);
+
+    /* Where it was sent to (a broadcast or multicast address as well), and the entry of the
+     * configuration that took it; as local and listener above. Valid within datagram(). */
+    const char *(*datagram_local)(struct preforkd_datagram *datagram);
+    const char *(*datagram_listener)(const struct preforkd_datagram *datagram);
+
+    /* As log(), with who sent DATAGRAM. */
+    void (*datagram_log)(struct preforkd_datagram *datagram, int level, const char *message,
+                         const char *key, const void *bytes, size_t size);
+
+    /* As print(), for handlers that have such a function of their own. */
+    int (*vprint)(struct preforkd_connection *connection, const char *format, va_list arguments)
+#if defined(__GNUC__)
+        __attribute__((format(printf, 2, 0)))
+#endif
+        ;
 };
 
 /* Most counters a handler may have, and the longest name with its NUL. */
@@ -240,6 +258,8 @@ struct preforkd_handler {
     void (*finish)(const struct preforkd_host *host, struct preforkd_connection *connection,
                    void *state);
 
+    /* It must not wait: there is no connection whose end could wake it. When idle_timeout,
+     * max_lifetime or graceful_timeout is over, it has kill_timeout left, and is killed. */
     void (*datagram)(const struct preforkd_host *host, struct preforkd_datagram *datagram,
                      void *state);
     void (*tick)(const struct preforkd_host *host, void *state);

@@ -151,6 +151,16 @@ static void worker_exit(const struct preforkd_host *host, void *state)
     in("worker_exit", NULL, 0);
 }
 
+/* As handlers that have such a function of their own. */
+static void __attribute__((format(printf, 3, 4)))
+tell(const struct preforkd_host *host, struct preforkd_connection *client, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    host->vprint(client, format, arguments);
+    va_end(arguments);
+}
+
 static void ask(const struct preforkd_host *host, struct preforkd_connection *client, void *state,
                 const char *what)
 {
@@ -161,13 +171,31 @@ static void ask(const struct preforkd_host *host, struct preforkd_connection *cl
     else if (strcmp(what, "options") == 0)
         host->print(client, "%s\n", (const char *)state);
     else if (strcmp(what, "who") == 0)
-        host->print(client, "%s %s %s %s\n", host->peer(client), host->transport(client),
-                    host->local(client), host->listener(client));
+        tell(host, client, "%s %s %s %s\n", host->peer(client), host->transport(client),
+             host->local(client), host->listener(client));
     else if (strcmp(what, "stopping") == 0)
         host->print(client, "%d\n", host->stopping());
     else
         misbehave(what);
     host->print(client, "done\n");
+}
+
+/* "log", "who", or what else it can be told to do; answered where it comes back. */
+static void datagram(const struct preforkd_host *host, struct preforkd_datagram *d, void *state)
+{
+    static char answer[1024]; /* until it is sent */
+    char what[256];
+    size_t size;
+    const char *bytes = host->datagram_bytes(d, &size);
+    (void)state;
+    snprintf(what, sizeof what, "%.*s", (int)size, bytes);
+    snprintf(answer, sizeof answer, "%s %s %s", host->datagram_peer(d), host->datagram_local(d),
+             host->datagram_listener(d));
+    if (strcmp(what, "log") == 0)
+        host->datagram_log(d, PREFORKD_LOG_WARNING, "asked", "for", bytes, size);
+    else if (strcmp(what, "who") != 0)
+        misbehave(what);
+    host->datagram_reply(d, answer, strlen(answer));
 }
 
 /* In a duplicate, by somebody else. */
@@ -220,6 +248,7 @@ PREFORKD_PLUGIN = {
     .verify = verify,
     .setup = setup,
     .handle = handle,
+    .datagram = datagram,
     .finish = finish,
     .tick = tick,
     .worker_exit = worker_exit,

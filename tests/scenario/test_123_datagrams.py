@@ -7,6 +7,7 @@ import socket
 import struct
 import time
 
+import plugins
 from datagrams import *
 from harness import *
 from load import Load
@@ -35,8 +36,10 @@ def scenario_every_service_answers_datagrams(t):
                     for n, p in ports.items()}).start()
     equal(ask(t, ports["echo"], b"Hello"), b"Hello", "echo")
     equal(ask(t, ports["upper"], b"Hello 1\xe4"), b"HELLO 1\xe4", "upper")
-    equal(ask(t, ports["greet"], "你好".encode("gbk")), b"server: hello, client!", "greet")
-    d.wait_log(msg="message", text="你好")
+    with Asker(t, ports["greet"]) as asker:
+        equal(asker.ask("你好".encode("gbk")), b"server: hello, client!", "greet")
+        asker_port = asker.socket.getsockname()[1]
+    d.wait_log(msg="message", text="你好", peer=f"127.0.0.1:{asker_port}")
     told = time.strptime(ask(t, ports["daytime"], b"").decode(), "%A, %B %d, %Y %H:%M:%S-UTC\r\n")
     check(abs(calendar.timegm(told) - time.time()) < LIMIT, f"daytime is {told}")
     (number,) = struct.unpack("!I", ask(t, ports["time"], b""))
@@ -331,6 +334,42 @@ def scenario_a_client_that_does_not_read_stops_nobody(t):
     sent = sum(int(line["bytes_out"]) for line in lines)
     check(sent < 100001, "nothing was lost")
     equal(sent, d.service()["bytes"]["out"], "bytes out")
+
+
+# ---- plugins
+
+def scenario_a_plugin_is_told_of_its_datagrams(t):
+    """Who sent it, where it was sent to, which entry took it; and the log has the sender."""
+    port, both, path = t.port(), t.port(), t.path("datagrams")
+    t.skip_where(not has_ipv6(), "no IPv6")
+    entries = [f"udp://127.0.0.1:{port}", f"udp://*:{both}", f"unixgram://{path}"]
+    d = plugins.serve(t, listen=entries, workers=2).start()
+    d.expect("asked")
+    for where, entry in ((port, 0), (("127.0.0.1", both), 1), (("127.0.0.9", both), 1),
+                         (("::1", both), 1)):
+        with Asker(t, where) as asker:
+            host, number = asker.where
+            peer, local, listener = asker.ask(b"who").decode().split()
+            mine = asker.socket.getsockname()
+            host = f"[{host}]" if ":" in host else host
+            equal(local, f"{host}:{number}", "where it was sent to")
+            equal(peer.rsplit(":", 1)[1], str(mine[1]), "who sent it")
+            equal(listener, entries[entry], "which entry took it")
+            asker.ask(b"log")
+            d.wait_log(msg="asked", **{"for": "log"}, peer=peer)
+    equal(ask(t, path, b"who").decode().split(), ["unix", "unix", entries[2]], "Unix")
+
+
+def scenario_a_plugin_that_hangs_on_a_datagram_is_killed(t):
+    """Nothing wakes it when its time is over: it is killed, and another one serves."""
+    port = t.port()
+    d = plugins.serve(t, listen=[f"udp://127.0.0.1:{port}"], idle_timeout="200ms",
+                      kill_timeout="100ms").start()
+    d.expect("worker died")
+    with Asker(t, port) as asker:
+        asker.send(b"hang")
+        equal(d.wait_log(msg="worker died")["signal"], "SIGKILL", "how")
+        check(asker.ask(b"who"), "the next one serves")
 
 
 # ---- programs that are handed the socket, inetd's "wait"

@@ -23,7 +23,7 @@ struct abi_alignment {
 #define ABI_AT(at64, at32) (sizeof(void *) == 8 ? (size_t)(at64) : (size_t)(at32))
 
 #define ABI_OPTION_SIZE  ABI_AT(48, ABI_NUMBER(ABI_NUMBER(12) + 20))
-#define ABI_HOST_SIZE    ABI_AT(232, 4 + 232 / 2)
+#define ABI_HOST_SIZE    ABI_AT(264, 4 + 264 / 2)
 #define ABI_HANDLER_SIZE ABI_AT(120, 8 + 120 / 2)
 
 #define ABI_OPTION(ROW)                                                                            \
@@ -73,7 +73,13 @@ struct abi_alignment {
     ABI_HOST_ROW(ROW, datagram_peer, 208, const char *(*)(struct preforkd_datagram *))             \
     ABI_HOST_ROW(ROW, datagram_is_cut, 216, int (*)(const struct preforkd_datagram *))             \
     ABI_HOST_ROW(ROW, datagram_reply, 224,                                                         \
-                 void (*)(struct preforkd_datagram *, const void *, size_t))
+                 void (*)(struct preforkd_datagram *, const void *, size_t))                       \
+    ABI_HOST_ROW(ROW, datagram_local, 232, const char *(*)(struct preforkd_datagram *))            \
+    ABI_HOST_ROW(ROW, datagram_listener, 240, const char *(*)(const struct preforkd_datagram *))   \
+    ABI_HOST_ROW(ROW, datagram_log, 248,                                                           \
+                 void (*)(struct preforkd_datagram *, int, const char *, const char *,             \
+                          const void *, size_t))                                                   \
+    ABI_HOST_ROW(ROW, vprint, 256, int (*)(struct preforkd_connection *, const char *, va_list))
 
 #define ABI_HANDLER(ROW)                                                                           \
     ROW(preforkd_handler, abi, 0, 0, uint32_t)                                                     \

@@ -26,8 +26,9 @@
 
 static struct scoreboard_worker slot;
 static int server, client; /* -1: not open */
-static int reply_fd;       /* the server by another number, within serve() */
-static int refusals;       /* so often sending says that there is no room */
+/* Within serve(): reply_fd is the server by another number. */
+static struct datagram_socket server_socket = {.listener = "udp://*:1"};
+static int refusals; /* so often sending says that there is no room */
 static union socket_address server_address;
 static socklen_t server_length;
 
@@ -35,7 +36,7 @@ static socklen_t server_length;
 static struct {
     int count, cut;
     size_t size;
-    char peer[ADDRESS_TEXT_MAX];
+    char peer[ADDRESS_TEXT_MAX], local[ADDRESS_TEXT_MAX];
     bool from_client;
     bool silent, drained;
 } seen;
@@ -67,6 +68,8 @@ static void handle(const struct preforkd_host *host, struct preforkd_datagram *d
     seen.cut = host->datagram_is_cut(d);
     seen.from_client = datagram_message_is_from_client(d);
     snprintf(seen.peer, sizeof seen.peer, "%s", host->datagram_peer(d));
+    snprintf(seen.local, sizeof seen.local, "%s", host->datagram_local(d));
+    assert_string_equal(host->datagram_listener(d), "udp://*:1");
     if (seen.drained)
         drain();
     if (!seen.silent)
@@ -126,10 +129,12 @@ static int bound(const char *host, unsigned port)
 
 static int try_to_serve_as(int flags)
 {
-    reply_fd = dup(server);
-    int status = datagram_serve(&plan, server, reply_fd, flags);
+    socklen_t length = sizeof server_socket.bound;
+    server_socket.reply_fd = dup(server);
+    getsockname(server, &server_socket.bound.any, &length);
+    int status = datagram_serve(&plan, server, &server_socket, flags);
     int error = errno;
-    close(reply_fd);
+    close(server_socket.reply_fd);
     errno = error;
     return status;
 }
@@ -212,6 +217,13 @@ static void expect_no_answer(void)
     assert_false(has_answer());
 }
 
+/* The handler was told where the datagram was sent to. */
+static void expect_local(void)
+{
+    char text[ADDRESS_TEXT_MAX];
+    assert_string_equal(seen.local, address_peer(&server_address, text));
+}
+
 static void an_answer_comes_back(void **state)
 {
     (void)state;
@@ -223,6 +235,7 @@ static void an_answer_comes_back(void **state)
     assert_int_equal(seen.count, 1);
     assert_false(seen.cut);
     assert_int_equal(strncmp(seen.peer, "127.0.0.1:", 10), 0);
+    expect_local();
 }
 
 static void who_is_not_answered_gets_nothing(void **state)
@@ -432,6 +445,7 @@ static void expect_answer_from(const char *host, const char *from, const char *t
         assert_int_equal(answered.in.sin_addr.s_addr, server_address.in.sin_addr.s_addr);
     else
         assert_memory_equal(&answered.in6.sin6_addr, &server_address.in6.sin6_addr, 16);
+    expect_local();
 }
 
 static void ipv4_is_answered_from_where_it_was_asked(void **state)
@@ -465,6 +479,7 @@ static void broadcasts_are_answered_from_an_address_of_ours(void **state)
         serve();
         expect_answer("all");
         assert_false(seen.from_client);
+        expect_local();
         release(NULL);
     }
     server = client = -1;
@@ -507,6 +522,7 @@ static void unix_clients_are_clients(void **state)
     serve();
     assert_true(seen.from_client);
     assert_string_equal(seen.peer, "unix");
+    assert_string_equal(seen.local, "unix");
     expect_answer("hello");
 }
 

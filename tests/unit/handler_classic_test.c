@@ -47,6 +47,8 @@ static int stopping(void)
     return leave;
 }
 
+static struct preforkd_datagram request;
+
 static void log_line(struct preforkd_connection *c, int level, const char *message, const char *key,
                      const void *bytes, size_t size)
 {
@@ -56,6 +58,13 @@ static void log_line(struct preforkd_connection *c, int level, const char *messa
     (void)bytes;
     assert_null(c);
     assert_in_range(size, 0, 3 * 4096);
+}
+
+static void log_datagram(struct preforkd_datagram *d, int level, const char *message,
+                         const char *key, const void *bytes, size_t size)
+{
+    assert_ptr_equal(d, &request);
+    log_line(NULL, level, message, key, bytes, size);
 }
 
 static const char *option(const struct preforkd_options *options, const char *name)
@@ -77,6 +86,7 @@ static const struct preforkd_host host = {
     .datagram_peer = datagram_message_peer,
     .datagram_is_cut = datagram_message_is_cut,
     .datagram_reply = datagram_message_reply,
+    .datagram_log = log_datagram,
 };
 
 static int serve(const struct preforkd_handler *handler, size_t sends, size_t takes)
@@ -88,8 +98,6 @@ static int serve(const struct preforkd_handler *handler, size_t sends, size_t ta
         assert_int_equal(handler->worker_init(&host, NULL, NULL, 0), 0);
     return handler->handle(&host, &client, NULL);
 }
-
-static struct preforkd_datagram request;
 
 /* A datagram of SIZE bytes from PORT. */
 static void ask(const struct preforkd_handler *handler, size_t size, unsigned port)
