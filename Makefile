@@ -45,8 +45,8 @@ TESTABLE   := $(filter-out %/main.o $(BUILD)/client/preforkc.o $(BUILD)/client/p
 # functions that are hooked, and never with a sanitizer, which would have to be first in every program.
 PRELOAD    := $(BUILD)/preforkd-preload.so
 PRELOAD_O  := $(patsubst %.c,$(BUILD)/preload/%.o,$(wildcard server/preload/*.c) server/accept.c \
-                server/slot.c server/ucspi.c $(addprefix server/proxy_,binary.c header.c judge.c line.c \
-                receive.c) $(addprefix lib/,address_peer.c cidr.c clock.c error.c fds.c warm.c \
+                server/gate.c server/slot.c server/ucspi.c $(addprefix server/proxy_,binary.c header.c \
+                judge.c line.c receive.c) $(addprefix lib/,address_peer.c cidr.c clock.c error.c fds.c warm.c \
                 warm_proxy.c))
 PRELOAD_CC  = $(CC) -std=c17 $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -fstack-protector-strong -fPIC \
                 -fvisibility=hidden -U__OPTIMIZE__ -MMD -MP

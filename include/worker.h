@@ -7,8 +7,8 @@
  *
  *     scoreboard slot   the worker writes its half (scoreboard.h)
  *     notify            an eventfd the worker adds 1 to when it became READY
- *     gate              a pipe that the pool closes when its configuration is in force; workers
- *                       are READY before that, but accept nothing
+ *     gate              a pipe into which the pool puts a byte when its configuration is in force,
+ *                       which nobody takes out; workers are READY before that, but accept nothing
  *     log_mailbox       a socket whose queue holds one packet with the present log, once that has
  *                       changed
  *     WORKER_DRAIN      signal: leave after the connection in hand
@@ -77,7 +77,7 @@ struct worker_plan {
     const int *listeners; /* listening sockets; worker i has them at the same numbers */
     int listener_count;
     int dead_fd;    /* put in place of the listeners on drain: neither accepts nor blocks */
-    int gate_fd;    /* at its end of file the service is in force: accept from then on */
+    int gate_fd;    /* once it can be read the service is in force: accept from then on */
     bool gate_open; /* it is there already; written by the pool between forks */
     int notify_fd;
     int log_mailbox_fd;

@@ -10,6 +10,7 @@
 #include "lib/signals.h"
 #include "lib/sys.h"
 #include "server/accept.h"
+#include "server/gate.h"
 #include "server/program.h"
 #include "server/slot.h"
 
@@ -111,14 +112,6 @@ static void tell_refusal(enum accept_news news, int number)
     }
 }
 
-static void wait_at_gate(const struct cell *cell)
-{
-    char ignored;
-    if (!cell->gate_open)
-        while (read(program.plan->gate_fd, &ignored, 1) < 0 && !cell->stopping)
-            ;
-}
-
 static void arrange(const struct cell *cell)
 {
     const struct worker_plan *plan = program.plan;
@@ -141,7 +134,8 @@ static int live(void *argument)
                                 .stopping = &cell->stopping,
                                 .tell = tell_refusal};
     arrange(cell);
-    wait_at_gate(cell);
+    if (!cell->gate_open)
+        gate_wait(program.plan->gate_fd);
     int fd = accept_next(&acceptor, &peer);
     if (fd >= 0) {
         program_become(&cell->client, fd, &peer, NULL, cell->slot);

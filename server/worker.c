@@ -23,6 +23,7 @@
 #include "lib/signals.h"
 #include "lib/sys.h"
 #include "server/datagram_wait.h"
+#include "server/gate.h"
 #include "server/handler.h"
 #include "server/host.h"
 #include "server/program.h"
@@ -177,22 +178,6 @@ static void lifeline(void)
         _exit(WORKER_EXIT_PARENT);
 }
 
-static void say_ready(void)
-{
-    uint64_t one = 1;
-    slot_set_phase(self.connection.slot, SCOREBOARD_IDLE);
-    ssize_t ignored = write(self.plan->notify_fd, &one, sizeof one);
-    (void)ignored; /* the counter cannot overflow, and the pool looks at the slot anyway */
-}
-
-static void wait_at_gate(void)
-{
-    char ignored;
-    if (!self.plan->gate_open)
-        while (read(self.plan->gate_fd, &ignored, 1) < 0 && errno == EINTR)
-            ;
-}
-
 /* Everything that can be done before a client is there. A program that is started warm, or accepts
  * by itself, begins here. */
 static void init_program(const struct worker_birth *birth)
@@ -263,8 +248,9 @@ _Noreturn void worker_run(const struct worker_plan *plan, const struct worker_bi
         init_program(birth);
     else
         init_handler();
-    say_ready();
-    wait_at_gate();
+    gate_say_ready(self.connection.slot, plan->notify_fd);
+    if (!plan->gate_open)
+        gate_wait(plan->gate_fd);
     if (!serve_clients(&self.serve))
         _exit(WORKER_EXIT_SOCKET);
     if (self.serve.handler && self.serve.handler->worker_exit)

@@ -35,7 +35,8 @@
  * A handler that crashes, hangs or exits takes its worker with it and nothing else; in check_config
  * and pool_init it makes the start of the service fail, with the reason. It must not close the
  * connection's descriptor, change dispositions of signals the host uses (WINCH, TERM, URG, CONT,
- * ALRM, VTALRM) or leave processes behind. The built-in handlers use this interface and no other.
+ * ALRM, VTALRM, and in pool_init CHLD) or leave processes behind. The built-in handlers use this
+ * interface and no other.
  *
  * PREFORKD_ABI changes only when a compiled handler would break. Structures grow at their end: each
  * side says the size it knows, and the other one looks at no more than that. No member or argument

@@ -9,6 +9,7 @@
 #include "lib/clock.h"
 #include "lib/sys.h"
 #include "server/accept.h"
+#include "server/gate.h"
 #include "server/preload/complaint.h"
 #include "server/preload/descriptors.h"
 #include "server/preload/drain.h"
@@ -77,22 +78,6 @@ static struct scoreboard_slot *map_slot(void)
     return &self.scoreboard->slots[self.plan->slot];
 }
 
-static void say_ready(struct scoreboard_worker *slot)
-{
-    uint64_t one = 1;
-    slot_set_phase(slot, SCOREBOARD_IDLE);
-    ssize_t ignored = write(self.plan->notify_fd, &one, sizeof one);
-    (void)ignored; /* the counter cannot overflow, and the pool looks at the slot anyway */
-}
-
-static void wait_at_gate(void)
-{
-    char ignored;
-    if (!self.plan->gate_open)
-        while (read(self.plan->gate_fd, &ignored, 1) < 0 && errno == EINTR)
-            ;
-}
-
 static void tell(enum accept_news news, int number)
 {
     if (news == ACCEPT_REFUSED)
@@ -137,8 +122,9 @@ static int wait_as_worker(const sigset_t *mask, union socket_address *peer,
     /* The signal may have come before somebody was there to receive it. */
     if (SCOREBOARD_LOAD(slot->keeper.state) == SCOREBOARD_DRAINING)
         leave(&slot->worker);
-    say_ready(&slot->worker);
-    wait_at_gate();
+    gate_say_ready(&slot->worker, self.plan->notify_fd);
+    if (!self.plan->gate_open)
+        gate_wait(self.plan->gate_fd);
     int fd = accept_client(peer, header, &slot->worker);
     if (fd < 0)
         leave(&slot->worker);

@@ -73,6 +73,16 @@ static void reopen_log(struct pool *pool, int fd)
     orders_report(pool, CHANNEL_REOPENED, NULL);
 }
 
+/* The byte stays there and opens for all. The end of file alone might never come: whoever was left
+ * behind by a handler holds the write end, too. */
+static void open_gate(struct pool *pool)
+{
+    if (pool->gate >= 0 && write(pool->gate, "", 1) < 0)
+        log_error("cannot open the gate: %s", strerror(errno));
+    fds_close(&pool->gate);
+    pool->plan.gate_open = true;
+}
+
 static void obey(struct pool *pool, const struct channel_message *message, int passed)
 {
     switch ((enum channel_type)message->type) {
@@ -83,8 +93,7 @@ static void obey(struct pool *pool, const struct channel_message *message, int p
         stop(pool);
         break;
     case CHANNEL_SERVE:
-        fds_close(&pool->gate);
-        pool->plan.gate_open = true;
+        open_gate(pool);
         break;
     case CHANNEL_SET_WORKERS:
         orders_set_workers(pool, message->value);

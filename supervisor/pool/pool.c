@@ -283,6 +283,14 @@ static void init_workers(struct pool *pool)
                                             .kill_ms = service->kill_timeout};
 }
 
+/* What this process lives by, whatever a handler's pool_init() has made of it: all signals come by
+ * the signalfd, and children that end can be waited for. The rest is the handler's. */
+static void reclaim_signals(void)
+{
+    signals_block_all();
+    signal(SIGCHLD, SIG_DFL);
+}
+
 int pool_init(struct pool *pool, unsigned generation, int listeners, struct error *error)
 {
     *pool = (struct pool){.channel = {.fd = CHANNEL_FD_CHANNEL}, .notify_ms = CLOCK_NEVER};
@@ -299,6 +307,7 @@ int pool_init(struct pool *pool, unsigned generation, int listeners, struct erro
         init_loop(pool, error) < 0 || pool_listen_init(pool, error) < 0 ||
         worker_prepare(&pool->plan, error) < 0)
         return -1;
+    reclaim_signals();
     init_workers(pool);
     pool_strays_init(pool);
     pool_template_init(pool);

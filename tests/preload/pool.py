@@ -194,15 +194,15 @@ class Pool:
             self.control.close()
         for listener in self.listeners:
             listener.close()
-        for fd in (self.board_fd, self.notify, self.gate_read):
+        for fd in (self.board_fd, self.notify, self.gate_read, self.gate_write):
             os.close(fd)
         self.board.close()
 
     def open_gate(self):
+        """By a byte; somebody may hold the write end for ever."""
+        if not self.gate_open:
+            os.write(self.gate_write, b"\0")
         self.gate_open = True
-        if self.gate_write is not None:
-            os.close(self.gate_write)
-            self.gate_write = None
 
     def set_state(self, slot, state):
         struct.pack_into("I", self.board, HEADER + slot * SLOT, state)

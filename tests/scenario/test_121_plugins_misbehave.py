@@ -222,6 +222,33 @@ def scenario_pool_init_fails(t):
         refused_start(t, d, pattern)
 
 
+def scenario_pool_init_leaves_a_process(t):
+    """It keeps what it inherited open, and nobody waits for that: clients are served, before and
+    after a reload."""
+    d = serve(t, options={"trouble": "pool_init fork"}, workers=2, kill_timeout="300ms").start()
+    equal(ask(d.port, "status x"), "done\nresult 0\n", "a client")
+    d.change("p", idle_timeout="1h")
+    d.reload()
+    equal(ask(d.port, "status x"), "done\nresult 0\n", "a client of the next generation")
+    d.stop()
+
+
+def scenario_pool_init_ignores_signals(t):
+    """The pool takes its own back: what becomes of its workers is seen, and they are replaced."""
+    d = beside(t, {"trouble": "pool_init deaf"})
+    with Client(d.ports["p"]) as client:
+        told(client, "status x")
+        pid = d.worker_of(client, "p")["pid"]
+        client.send(b"crash\n")
+        with contextlib.suppress(ConnectionResetError):
+            client.recv_all()
+    equal(d.wait_log(msg="worker died", worker_pid=pid)["signal"], "SIGSEGV", "obituary")
+    others_go_on(d)
+    replaced(d, pid)
+    equal(d.service("p")["crashes"], 1, "crashes")
+    d.stop()
+
+
 def scenario_worker_init_fails(t):
     """The service does not start, and the reason is told."""
     for what, pattern in (("refuse", "handler trouble: worker_init has no reason to work"),
