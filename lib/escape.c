@@ -115,3 +115,13 @@ bool escape_is_plain(const void *bytes, size_t length)
     }
     return true;
 }
+
+void escape_text(char *out, size_t size, const void *bytes, size_t length)
+{
+    bool cut;
+    if (length < size && escape_is_plain(bytes, length))
+        memcpy(out, bytes, length);
+    else
+        length = escape_write(out, size - 1, bytes, length, &cut);
+    out[length] = '\0';
+}

@@ -21,4 +21,9 @@ size_t escape_write(char *out, size_t room, const void *bytes, size_t length, bo
  * can be shown on a terminal. */
 bool escape_is_plain(const void *bytes, size_t length);
 
+/* The LENGTH bytes as a string for people, in OUT, which has SIZE bytes: as they are where they are
+ * plain, as escape_write() makes them otherwise. Ends before the first character that does not
+ * fit. */
+void escape_text(char *out, size_t size, const void *bytes, size_t length);
+
 #endif

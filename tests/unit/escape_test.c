@@ -253,10 +253,33 @@ static void plain_is_what_stays_as_it_is(void **state)
     assert_false(escape_is_plain("\xE4\xBD\xA0", 2));
 }
 
+static const char *for_people(const char *bytes, size_t length, size_t size)
+{
+    memset(out, '#', sizeof out);
+    escape_text(out, size, bytes, length);
+    assert_int_equal(out[size], '#'); /* nothing behind the end */
+    return out;
+}
+
+static void text_for_people(void **state)
+{
+    (void)state;
+    assert_string_equal(for_people("", 0, 1), "");
+    assert_string_equal(for_people("say \"hi\" \\", 10, 20), "say \"hi\" \\");
+    assert_string_equal(for_people("\x1B[31m\r", 6, 20), "\\u001b[31m\\r");
+    assert_string_equal(for_people("a\0b", 3, 20), "a\\u0000b");
+    assert_string_equal(for_people("abcd", 4, 5), "abcd");
+    assert_string_equal(for_people("abcde", 5, 5), "abcd");
+    assert_string_equal(for_people("abc\xC3\xA4", 5, 5), "abc");
+    assert_string_equal(for_people("ab\x1B", 3, 5), "ab");
+    assert_string_equal(for_people("\xC3\xA4 and so on", 1, 20), MARK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plain_text_stays),
+        cmocka_unit_test(text_for_people),
         cmocka_unit_test(well_formed_utf8_stays),
         cmocka_unit_test(ill_formed_bytes_are_marked),
         cmocka_unit_test(bytes_behind_the_end_are_not_read),
