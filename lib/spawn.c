@@ -54,14 +54,20 @@ static int arm_death_signal(const struct spawn_plan *plan, pid_t parent, struct 
     return 0;
 }
 
+/* Out of reach of the terminal's Ctrl-C, which is for the parent. A session of its own only where
+ * it is asked for: the scheduler groups processes by session (sched(7), autogroup), and crossing
+ * groups costs every wake-up between a client here and its worker; measured as 6 % of the
+ * connections. */
+static int leave_group(const struct spawn_plan *plan)
+{
+    return plan->own_session ? setsid() : setpgid(0, 0);
+}
+
 static int apply(const struct spawn_plan *plan, int program, pid_t parent, struct error *error)
 {
     signals_reset(0);
-    /* Out of reach of the terminal's Ctrl-C, which is for the parent. Not a session of its own:
-     * the scheduler groups processes by session (sched(7), autogroup), and crossing groups costs
-     * every wake-up between a client here and its worker; measured as 6 % of the connections. */
-    if (setpgid(0, 0) < 0)
-        return error_set_errno(error, EXIT_CODE_OS, "setpgid");
+    if (leave_group(plan) < 0)
+        return error_set_errno(error, EXIT_CODE_OS, "cannot leave our process group");
     if (plan->nice < 0 && setpriority(PRIO_PROCESS, 0, plan->nice) < 0)
         return error_set_errno(error, EXIT_CODE_OS, "nice = %d", plan->nice);
     if (plan->user && credentials_apply(plan->user, error) < 0)

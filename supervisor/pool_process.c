@@ -22,8 +22,6 @@
 #define MESSAGES_BURST      200
 #define MESSAGES_PER_SECOND 50
 
-extern char **environ;
-
 static struct pool_process *of_channel(struct loop_source *source)
 {
     return (struct pool_process *)(void *)((char *)source - offsetof(struct pool_process, channel));
@@ -47,14 +45,7 @@ static void kill_pool(struct pool_process *pool, const char *why)
 /* Text of a pool may hold anything; what we keep can be printed and is UTF-8. */
 static void keep_text(struct pool_process *pool, const char *text)
 {
-    bool cut;
-    size_t length = strlen(text);
-    if (escape_is_plain(text, length)) {
-        memcpy(pool->trouble, text, length + 1);
-        return;
-    }
-    length = escape_write(pool->trouble, sizeof pool->trouble - 1, text, length, &cut);
-    pool->trouble[length] = '\0';
+    escape_text(pool->trouble, sizeof pool->trouble, text, strlen(text));
 }
 
 /* Gossip: it is checked, kept to be shown, and never computed with. */
@@ -149,11 +140,12 @@ static int spawn(const struct pool_process_plan *plan, int channel, int snapshot
     struct spawn_plan spawn_plan = {
         .program = plan->program,
         .arguments = arguments,
-        .environment = environ,
+        .environment = plan->environment,
         .descriptors = descriptors,
         .descriptor_count = (size_t)(CHANNEL_FD_LISTENERS + plan->listener_count),
         .user = plan->service->credentials ? plan->service->credentials : plan->config->credentials,
         .nice = (int)plan->service->program.nice,
+        .own_session = plan->own_session,
         .death_signal = SIGTERM,
         .failed = spawn_failed,
         .failed_fd = channel,

@@ -56,10 +56,12 @@ struct pool_process_plan {
     unsigned generation;
     const int *listeners;
     int listener_count;
-    int program; /* preforkd-pool, O_PATH */
-    int library; /* preforkd-preload.so, or what `null` is */
-    int null;    /* /dev/null */
-    int log;     /* its descriptor 2 */
+    int program;              /* preforkd-pool, O_PATH */
+    int library;              /* preforkd-preload.so, or what `null` is */
+    int null;                 /* /dev/null */
+    int log;                  /* its descriptor 2 */
+    char *const *environment; /* pool_environment() */
+    bool own_session;         /* we have a controlling terminal, which is not for pools */
 };
 
 /* Fork and execute it. NULL with ERROR where that is not possible. */

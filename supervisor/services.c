@@ -75,6 +75,8 @@ int services_start_pool(struct supervisor *s, struct service *service, const str
         .program = s->program,
         .library = s->library >= 0 ? s->library : s->null,
         .null = s->null,
+        .environment = s->environment,
+        .own_session = s->has_terminal,
         .log = from == s->reload.next && s->reload.log >= 0 ? s->reload.log : STDERR_FILENO};
     plan.listener_count = listener_open_service(&s->listeners, from->file, config, fds, error);
     if (plan.listener_count < 0)

@@ -17,6 +17,7 @@
 #include "lib/signals.h"
 #include "supervisor/companion.h"
 #include "supervisor/daemonise.h"
+#include "supervisor/pool_environment.h"
 #include "supervisor/services.h"
 
 #include <errno.h>
@@ -25,6 +26,8 @@
 #include <unistd.h>
 
 #define BIND_RETRY_MS 1000
+
+extern char **environ;
 
 /* Commands that come as signals. */
 
@@ -127,6 +130,16 @@ void supervisor_stop(struct supervisor *s, bool now)
 
 /* The inits. */
 
+/* Can it be opened, then whoever is in our session can type what our starter reads next. It is not
+ * asked again: nothing here opens a terminal in a way that makes it ours. */
+static bool find_terminal(void)
+{
+    int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    bool found = fd >= 0;
+    fds_close(&fd);
+    return found;
+}
+
 static int init_program(struct supervisor *s, struct error *error)
 {
     char beside[PATH_MAX], ignored[PATH_MAX];
@@ -138,6 +151,8 @@ static int init_program(struct supervisor *s, struct error *error)
                                beside, PREFORKD_LIBEXECDIR);
     s->library = companion_open("preforkd-preload.so", O_RDONLY, R_OK, ignored);
     s->null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    s->environment = pool_environment(environ);
+    s->has_terminal = find_terminal();
     return s->null >= 0 ? 0 : error_set_errno(error, EXIT_CODE_OS, "cannot open /dev/null");
 }
 
@@ -206,6 +221,7 @@ static void release(struct supervisor *s)
     fds_close(&s->program);
     fds_close(&s->library);
     fds_close(&s->null);
+    free(s->environment);
     listener_sweep(&s->listeners, NULL);
     if (s->control.loop)
         control_release(&s->control);

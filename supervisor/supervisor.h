@@ -27,9 +27,11 @@ struct supervisor {
     struct lockfile pid_file;
     struct control control;
     struct listener_table listeners;
-    int program; /* preforkd-pool, opened once: a file replaced on disk does not matter */
-    int library; /* preforkd-preload.so, likewise; -1: there is none */
-    int null;    /* /dev/null, for the standard descriptors of pools */
+    int program;        /* preforkd-pool, opened once: a file replaced on disk does not matter */
+    int library;        /* preforkd-preload.so, likewise; -1: there is none */
+    int null;           /* /dev/null, for the standard descriptors of pools */
+    char **environment; /* of pools */
+    bool has_terminal;  /* our session has a controlling terminal: found at the start */
     struct service **services; /* of config, and while a reload prepares also the new ones */
     size_t service_count;
     struct pool_process **pools; /* every one that is alive, whosesoever */

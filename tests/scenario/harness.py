@@ -717,13 +717,15 @@ class Scenario:
         return child
 
     def shim(self, *names, **variables):
-        """The environment that puts faults of tests/shim/NAME.so into preforkd and all below."""
+        """The environment that puts faults of tests/shim/NAME.so into preforkd and all below.
+        VARIABLES are PREFORKD_… there: others are not handed on to pools."""
         paths = [self.sanitizer_library()] if self.sanitized else []
         for name in names:
             path = os.path.join(self.programs, "shim", f"{name}.so")
             self.skip_where(not os.path.exists(path), f"shim {name}.so is not built")
             paths.append(path)
-        return {"LD_PRELOAD": ":".join(paths), **variables}
+        return {"LD_PRELOAD": ":".join(paths),
+                **{f"PREFORKD_{name}": value for name, value in variables.items()}}
 
     def sanitizer_library(self):
         text = subprocess.run(["ldd", self.program("preforkd")], stdout=subprocess.PIPE,

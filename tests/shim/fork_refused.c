@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * fork_refused - fork() that fails with EAGAIN while the file $SHIM_FORK exists. Only in the
- * program whose name $SHIM_PROGRAM is, where that is set.
+ * fork_refused - fork() that fails with EAGAIN while the file $PREFORKD_SHIM_FORK exists. Only in
+ * the program whose name $PREFORKD_SHIM_PROGRAM is, where that is set.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -14,7 +14,7 @@ extern char *program_invocation_short_name;
 pid_t fork(void)
 {
     static pid_t (*real)(void);
-    const char *file = getenv("SHIM_FORK"), *program = getenv("SHIM_PROGRAM");
+    const char *file = getenv("PREFORKD_SHIM_FORK"), *program = getenv("PREFORKD_SHIM_PROGRAM");
     if (file && access(file, F_OK) == 0 &&
         (!program || strcmp(program, program_invocation_short_name) == 0)) {
         errno = EAGAIN;

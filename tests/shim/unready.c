@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * unready - a worker that does not become ready while the file $SHIM_UNREADY exists: what the file
- * says happens where the worker takes its name, which is the first thing it does.
+ * unready - a worker that does not become ready while the file $PREFORKD_SHIM_UNREADY exists: what
+ * the file says happens where the worker takes its name, which is the first thing it does.
  *
  *     exit N      it exits with that status
  *     signal N    it dies of that signal
  *     wait        it waits until the file is gone, then goes on
  *
- * With $SHIM_SERVICE only workers of the pool with that service (its first argument).
+ * With $PREFORKD_SHIM_SERVICE only workers of the pool with that service (its first argument).
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@
 static int is_meant(void)
 {
     char line[256] = "";
-    const char *service = getenv("SHIM_SERVICE");
+    const char *service = getenv("PREFORKD_SHIM_SERVICE");
     int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
     ssize_t got = read(fd, line, sizeof line - 1);
     close(fd);
@@ -60,7 +60,7 @@ int prctl(int option, ...)
     for (int i = 0; i < 4; i++)
         a[i] = va_arg(list, unsigned long);
     va_end(list);
-    const char *path = getenv("SHIM_UNREADY");
+    const char *path = getenv("PREFORKD_SHIM_UNREADY");
     if (option == PR_SET_NAME && path && strcmp((const char *)a[0], "preforkd-worker") == 0 &&
         is_meant())
         misbehave(path);
