@@ -58,6 +58,14 @@ int signals_next(int fd)
     return (int)info.ssi_signo;
 }
 
+_Noreturn void signals_end_by(int number)
+{
+    signals_reset(0);
+    raise(number);
+    signals_unblock_all();
+    _exit(128 + number); /* its default is not to end anybody */
+}
+
 char *signals_name(int number, char text[static SIGNALS_NAME_MAX])
 {
     static const char *const names[] = {

@@ -25,6 +25,10 @@ int signals_open(void);
 /* Next signal number from such a descriptor, 0 where there is none. */
 int signals_next(int fd);
 
+/* End as a process does that this signal is sent to and that knows nothing of signals: whoever
+ * waits for us can tell (a shell ends its script then, too). */
+_Noreturn void signals_end_by(int number);
+
 /* "SIGKILL"; "signal 42" for those without a name. Returns TEXT. */
 char *signals_name(int number, char text[static SIGNALS_NAME_MAX]);
 

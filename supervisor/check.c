@@ -4,109 +4,103 @@
  */
 #include "supervisor/check.h"
 
-#include "include/channel.h"
-#include "lib/config_snapshot.h"
-#include "lib/fds.h"
+#include "lib/escape.h"
 #include "lib/quantity.h"
-#include "lib/spawn.h"
-#include "supervisor/companion.h"
+#include "lib/signals.h"
+#include "supervisor/scratch.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <unistd.h>
+#include <stdarg.h>
 
-extern char **environ;
-
-struct files {
-    int program, library, null;
-};
-
-static void complain(const struct config_service *service, const char *text)
+__attribute__((format(printf, 2, 3))) static bool complain(const struct config_service *service,
+                                                           const char *format, ...)
 {
-    fprintf(stderr, "%s: service %s: %s\n", service->handler_place, service->name, text);
+    va_list list;
+    fprintf(stderr, "%s: service %s: ", service->handler_place, service->name);
+    va_start(list, format);
+    vfprintf(stderr, format, list);
+    va_end(list);
+    fputc('\n', stderr);
+    return false;
 }
 
-static void spawn_failed(const struct spawn_plan *plan, const struct error *error)
+/* Foreign words, line by line, so that they can be read on a terminal and do nothing to it. */
+static void print_words(const struct buffer *words)
 {
-    (void)plan;
-    fprintf(stderr, "%s\n", error->text);
-}
-
-static int start(const struct files *files, const struct config *config,
-                 const struct config_service *service, int snapshot, struct child *child,
-                 struct error *error)
-{
-    char name[] = "preforkd-pool", listeners[] = "0";
-    char *const arguments[] = {name, service->name, service->handler_place, listeners, NULL};
-    const int descriptors[CHANNEL_FD_LISTENERS] = {files->null,   files->null, STDERR_FILENO,
-                                                   files->null,   snapshot,    files->null,
-                                                   files->library};
-    const struct credentials *user =
-        service->credentials ? service->credentials : config->credentials;
-    struct spawn_plan plan = {.program = files->program,
-                              .arguments = arguments,
-                              .environment = environ,
-                              .descriptors = descriptors,
-                              .descriptor_count = CHANNEL_FD_LISTENERS,
-                              .user = user,
-                              .nice = (int)service->program.nice,
-                              .failed = spawn_failed,
-                              .failed_fd = STDERR_FILENO};
-    return spawn_start(&plan, child, error);
-}
-
-/* True where it ended well, and in time. */
-static bool outcome(const struct config_service *service, struct child *child)
-{
-    struct pollfd p = {.fd = child->pidfd, .events = POLLIN};
-    struct child_end end;
-    char limit[QUANTITY_TEXT_MAX], text[96];
-    if (poll(&p, 1, (int)service->start_timeout) <= 0) {
-        snprintf(text, sizeof text, "its handler did not answer within %s (start_timeout)",
-                 quantity_print_duration(service->start_timeout, limit));
-        complain(service, text);
-        child_kill_group(child);
-        child_discard(child);
-        return false;
+    char shown[4096];
+    const char *at = buffer_text(words), *end = at + words->length;
+    while (at < end) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        size_t length = (size_t)((newline ? newline : end) - at);
+        escape_text(shown, sizeof shown, at, length);
+        fprintf(stderr, "%s\n", shown);
+        at += length + 1;
     }
-    if (child_reap(child, &end) != 1)
-        return false;
-    if (end.signalled) {
-        snprintf(text, sizeof text, "its handler crashed (signal %d) when it was asked",
-                 end.number);
-        complain(service, text);
-    }
-    return !end.signalled && end.number == 0;
 }
 
-static bool check_service(const struct files *files, const struct config *config,
-                          const struct config_service *service)
+static void print_verdict(const struct config_service *service, const char *text)
 {
+    char shown[sizeof((struct channel_message *)0)->text];
+    escape_text(shown, sizeof shown, text, strlen(text));
+    complain(service, "%s", shown);
+}
+
+/* It has ended by itself. READY is its word that it was asked and found well. */
+static bool judge(const struct scratch *scratch, const struct config_service *service)
+{
+    char name[SIGNALS_NAME_MAX];
+    if (scratch->end.signalled)
+        return complain(service, "its handler crashed (%s) when it was asked",
+                        signals_name(scratch->end.number, name));
+    if (scratch->verdict.type == CHANNEL_READY && scratch->end.number == 0)
+        return true;
+    if (scratch->verdict.type != CHANNEL_FAILED)
+        return complain(service, "its handler ended the process (status %d) when it was asked",
+                        scratch->end.number);
+    if (scratch->words.length == 0) /* else it was told there, and at length */
+        print_verdict(service, scratch->verdict.text);
+    return false;
+}
+
+static bool print_outcome(const struct scratch *scratch, const struct config_service *service)
+{
+    char limit[QUANTITY_TEXT_MAX];
+    print_words(&scratch->words);
+    if (scratch->cut)
+        complain(service, "its handler says more than is shown here");
+    switch (scratch->outcome) {
+    case SCRATCH_LATE:
+        return complain(service, "its handler did not answer within %s (start_timeout)",
+                        quantity_print_duration(service->start_timeout, limit));
+    case SCRATCH_INTERRUPTED:
+        return complain(service, "stopped before its handler had answered");
+    default:
+        return judge(scratch, service);
+    }
+}
+
+static bool check_service(const struct scratch_plan *plan, const struct config_service *service,
+                          int *stopped)
+{
+    struct scratch scratch;
     struct error error;
-    struct child child = CHILD_NONE;
-    int snapshot = config_snapshot_create(config, service, &error);
-    int status = snapshot < 0 ? -1 : start(files, config, service, snapshot, &child, &error);
-    fds_close(&snapshot);
-    if (status < 0)
-        complain(service, error.text);
-    return status == 0 && outcome(service, &child);
+    if (scratch_ask(&scratch, plan, service, &error) < 0)
+        return complain(service, "%s", error.text);
+    bool well = print_outcome(&scratch, service);
+    *stopped = scratch.signal;
+    buffer_release(&scratch.words);
+    return well;
 }
 
-bool check_handlers(const struct config *config)
+bool check_handlers(const struct config *config, int *stopped)
 {
-    char beside[PATH_MAX];
-    bool well = true;
-    struct files files = {.program = companion_open("preforkd-pool", O_PATH, X_OK, beside),
-                          .library = companion_open("preforkd-preload.so", O_RDONLY, R_OK, beside),
-                          .null = open("/dev/null", O_RDWR | O_CLOEXEC)};
-    if (files.program < 0 || files.null < 0) {
-        fprintf(stderr, "preforkd: cannot ask the handlers: %s\n", strerror(errno));
-        return false;
-    }
-    if (files.library < 0)
-        files.library = files.null;
-    for (size_t i = 0; i < config->service_count; i++)
-        well = check_service(&files, config, &config->services[i]) && well;
+    struct scratch_plan plan;
+    struct error error;
+    *stopped = 0;
+    bool prepared = scratch_prepare(&plan, config, &error) == 0, well = prepared;
+    if (!prepared)
+        fprintf(stderr, "preforkd: %s\n", error.text);
+    for (size_t i = 0; prepared && i < config->service_count && *stopped == 0; i++)
+        well = check_service(&plan, &config->services[i], stopped) && well;
+    scratch_release(&plan);
     return well;
 }

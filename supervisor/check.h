@@ -10,7 +10,9 @@
 #include "lib/config.h"
 
 /* Ask all handlers of CONFIG, one after the other. What is wrong is on standard error, as
- * FILE:LINE: text. True where all is well. Waits for each, start_timeout at most. */
-bool check_handlers(const struct config *config);
+ * FILE:LINE: text. True where all is well. Waits for each, start_timeout at most; where a signal
+ * tells us to stop meanwhile, it is *STOPPED (else 0), and the others are not asked. All signals
+ * must be blocked. */
+bool check_handlers(const struct config *config, int *stopped);
 
 #endif

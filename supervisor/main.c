@@ -97,9 +97,12 @@ static int print_config(struct config *config)
 
 static int check(const struct options *options, struct config *config)
 {
+    int stopped;
     signals_block_all(); /* the scratch processes begin so, like pools */
-    bool well = check_handlers(config);
+    bool well = check_handlers(config, &stopped);
     config_release(config);
+    if (stopped)
+        signals_end_by(stopped);
     if (well)
         printf("%s: ok\n", options->listen ? "command line" : options->config_file);
     return well ? EXIT_CODE_OK : EXIT_CODE_CONFIG;

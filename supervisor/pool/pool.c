@@ -327,9 +327,13 @@ int pool_check(const char *place)
         if (worker_check(&plan, &error) == 0)
             error.code = EXIT_CODE_OK;
     }
-    if (error.code != EXIT_CODE_OK)
+    bool well = error.code == EXIT_CODE_OK;
+    if (!well)
         fprintf(stderr, "%s%s%s\n", told_by_handler ? "" : place, told_by_handler ? "" : ": ",
                 error.text);
+    /* Whoever asks has no other way to tell our end from one that the handler has brought about. */
+    channel_send(CHANNEL_FD_CHANNEL, well ? CHANNEL_READY : CHANNEL_FAILED, 0, 0,
+                 well ? NULL : error.text, -1);
     config_release(config);
     return (int)error.code;
 }

@@ -51,7 +51,8 @@ struct pool {
 int pool_init(struct pool *pool, unsigned generation, int listeners, struct error *error);
 
 /* Ask the handler of the service whether it can be served as configured, and say on standard error
- * what is wrong; PLACE is where the configuration names it. Returns an exit code. */
+ * what is wrong; PLACE is where the configuration names it. The channel then has READY or FAILED.
+ * Returns an exit code. */
 int pool_check(const char *place);
 
 /* Send COUNT workers away; what they have in hand may go on for graceful_timeout. */

@@ -34,10 +34,27 @@ static void hang(void)
         pause();
 }
 
+/* Leave a process behind in a session of its own, which has a child. */
+static void abandon(void)
+{
+    if (fork() > 0)
+        return;
+    setsid();
+    fork();
+    hang();
+}
+
 /* What every function can be told to do. 1 where WHAT is none of it. */
 static int misbehave(const char *what)
 {
     static int *volatile nowhere;
+    char first[16];
+    const char *next = strstr(what, " and ");
+    if (next) {
+        snprintf(first, sizeof first, "%.*s", (int)(next - what), what);
+        misbehave(first);
+        return misbehave(next + 5);
+    }
     if (strcmp(what, "crash") == 0)
         *nowhere = 1;
     else if (strcmp(what, "hang") == 0)
@@ -46,8 +63,12 @@ static int misbehave(const char *what)
         exit(3);
     else if (strcmp(what, "exit 0") == 0)
         exit(0);
+    else if (strcmp(what, "_exit") == 0)
+        _exit(3);
     else if (strcmp(what, "fork") == 0 && fork() == 0)
         hang();
+    else if (strcmp(what, "abandon") == 0)
+        abandon();
     else if (strcmp(what, "deaf") == 0)
         for (int number = 1; number < 65; number++)
             signal(number, SIG_IGN);

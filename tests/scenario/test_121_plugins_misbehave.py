@@ -167,7 +167,7 @@ def scenario_thousand_connections_leak_nothing(t):
     for _ in range(30):
         ask(d.port, "leak")
     for pid in d.worker_pids():
-        with contextlib.suppress(FileNotFoundError):  # it was its turn to leave
+        with contextlib.suppress(FileNotFoundError, PermissionError):  # it was its turn to leave
             check(len(descriptors(pid)) <= len(before) + 10, "bounded")
 
 
@@ -203,14 +203,43 @@ def scenario_check_config_refuses(t):
 
 def scenario_check_config_misbehaves(t):
     """preforkd -t ends, and says what happened."""
-    for what, pattern in (("crash", "crashed"), ("hang", "did not answer"), ("exit", ""),
-                          ("exit 0", "")):
+    ended = r"its handler ended the process \(status {}\) when it was asked"
+    for what, pattern in (("crash", r"its handler crashed \(SIGSEGV\) when it was asked"),
+                          ("hang", "its handler did not answer within 500ms "),
+                          ("exit", ended.format(3)), ("_exit", ended.format(3)),
+                          ("exit 0", ended.format(0)), ("close", ended.format(".*"))):
         d = serve(t, options={"trouble": f"check_config {what}"}, start_timeout="500ms")
         d.write()
         done = t.run("preforkd", "-t", "-c", d.file)
-        matches(pattern, done.stderr, f"what -t says of {what}")
-        if what != "exit 0":
-            equal(done.returncode, EXIT_CONFIG, f"-t of {what}")
+        matches(f"{re.escape(service_place(d))}: service p: {pattern}", done.stderr, f"-t of {what}")
+        equal((done.returncode, done.stdout), (EXIT_CONFIG, ""), f"-t of {what}")
+
+
+def scenario_check_ends_what_it_has_started(t):
+    """When preforkd -t has ended, whatever the outcome, no process is left that the handler has
+    started: not a child, not one that has left the session."""
+    for what in ("fork", "abandon"):
+        for then, code in (("", 0), (" and hang", EXIT_CONFIG), (" and crash", EXIT_CONFIG),
+                           (" and refuse", EXIT_CONFIG)):
+            d = serve(t, options={"trouble": f"check_config {what}{then}"}, start_timeout="500ms")
+            d.write()
+            done = t.run("preforkd", "-t", "-c", d.file)
+            equal(done.returncode, code, f"-t of {what}{then}")
+            reap()
+            equal(descendants(os.getpid()), [], f"processes left by {what}{then}")
+
+
+def scenario_check_leaves_other_children_alone(t):
+    """Those that preforkd -t has from the shell that it was before."""
+    d = serve(t, options={"trouble": "check_config abandon"})
+    d.write()
+    done = t.run_command(["/bin/sh", "-c", 'sleep 1000 >/dev/null 2>&1 & echo $!; exec "$@"', "sh",
+                          t.program("preforkd"), "-t", "-c", d.file], env=t.environment())
+    pid, outcome = done.stdout.splitlines()
+    equal((done.returncode, outcome), (0, f"{d.file}: ok"), "-t")
+    check(alive(int(pid)), "the child of the shell")
+    equal(descendants(os.getpid()), [int(pid)], "and nothing else")
+    send_signal(int(pid), signal.SIGKILL)
 
 
 def scenario_pool_init_fails(t):
