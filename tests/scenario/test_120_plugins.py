@@ -371,7 +371,9 @@ def scenario_access_log(t):
         line = d.wait_log(msg="connection", peer=client.peer)
         equal((line["bytes_in"], line["bytes_out"], line["end"]), ("9", "14", "client closed"),
               "the line")
+    old = d.pool_pid()
     d.change("p", access_log=False)
     d.reload()
+    wait_until(lambda: not alive(old), "whoever still tells is gone")
     ask(d.port, "status x")
     equal(len(d.log_lines(msg="connection")), 1, "no more lines")
