@@ -111,6 +111,16 @@ int address_check(const char *text, struct error *error)
     return parse(text, false, ignored, error) < 0 ? -1 : 0;
 }
 
+int address_read(const char *text, struct address *a)
+{
+    struct address found[ADDRESS_RESOLVED_MAX];
+    struct error error;
+    if (parse(text, false, found, &error) != 1)
+        return -1;
+    *a = found[0];
+    return 0;
+}
+
 int address_type(const char *text)
 {
     const struct scheme *scheme = scheme_of(text);

@@ -56,6 +56,10 @@ int address_parse(const char *text, struct address found[ADDRESS_RESOLVED_MAX],
 /* Only the grammar of TEXT; asks no name server. 0 or -1. */
 int address_check(const char *text, struct error *error);
 
+/* Parse TEXT into the one address that it is without a name server. 0, or -1 where it needs one or
+ * is wrong. */
+int address_read(const char *text, struct address *a);
+
 /* The type of socket that TEXT names: SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET; 0 for fd://, which
  * is known when it is there, and for what is no address. */
 int address_type(const char *text);

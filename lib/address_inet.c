@@ -134,7 +134,7 @@ int address_inet_parse(const char *scheme, int type, const char *rest, bool reso
         if (hp.bracketed)
             return error_set(error, EXIT_CODE_CONFIG, "\"%s\" is not an IPv6 address", hp.host);
         if (!resolve)
-            return 1;
+            return 0;
         count = resolve_name(&hp, found, error);
     }
     for (int i = 0; i < count; i++)

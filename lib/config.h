@@ -119,6 +119,10 @@ struct config *config_load_command_line(const char *address, const char *handler
 /* Read what config_print_snapshot() wrote: nothing is resolved or looked up. */
 struct config *config_load_snapshot(const char *text, struct buffer *errors);
 
+/* Read what config_print_resolved() wrote, complete and without a look-up, as the configuration of
+ * FILE. Every rule that needs none is checked again; strict, for who wrote it may have gone mad. */
+struct config *config_load_resolved(const char *text, const char *file, struct buffer *errors);
+
 void config_release(struct config *config);
 
 /* The service of that name, NULL where there is none. */
@@ -154,8 +158,7 @@ void config_print(const struct config *config, struct buffer *out);
 void config_print_snapshot(const struct config *config, const struct config_service *service,
                            struct buffer *out);
 
-/* All that decides whether a running pool still fits: equal texts mean nothing changed. */
-void config_print_fingerprint(const struct config *config, const struct config_service *service,
-                              struct buffer *out);
+/* All of it, with what was looked up: reads back to the same model anywhere. */
+void config_print_resolved(const struct config *config, struct buffer *out);
 
 #endif

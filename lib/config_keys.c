@@ -107,6 +107,22 @@ void config_key_release(const struct config_key *keys, void *base)
     }
 }
 
+bool config_key_is_set(const struct config_key *key, const void *field)
+{
+    switch (key->kind) {
+    case CONFIG_WORD:
+        return *(char *const *)field != NULL;
+    case CONFIG_LIST:
+    case CONFIG_VARIABLES:
+        return ((const struct config_list *)field)->count > 0;
+    case CONFIG_COUNT:
+    case CONFIG_SIZE:
+        return *(const int64_t *)field >= key->low;
+    default:
+        return true;
+    }
+}
+
 const struct config_key *config_key_find(const struct config_key *keys, const char *name)
 {
     for (; keys->name; keys++)

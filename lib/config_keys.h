@@ -183,6 +183,10 @@ void config_list_release(struct config_list *list);
 /* "unlimited" */
 #define CONFIG_UNLIMITED INT64_MAX
 
+/* Is there a value in FIELD? A word that is not set, an empty list, and a number below its least
+ * value stand for "absent". */
+bool config_key_is_set(const struct config_key *key, const void *field);
+
 /* The row called NAME, or NULL. */
 const struct config_key *config_key_find(const struct config_key *keys, const char *name);
 

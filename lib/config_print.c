@@ -36,7 +36,7 @@ static void print_list(struct buffer *out, const struct config_list *list)
     buffer_printf(out, " ]");
 }
 
-static void print_value(struct buffer *out, const struct config_key *key, const void *field)
+void config_print_value(struct buffer *out, const struct config_key *key, const void *field)
 {
     char text[QUANTITY_TEXT_MAX];
     switch (key->kind) {
@@ -71,32 +71,15 @@ static void print_value(struct buffer *out, const struct config_key *key, const 
     }
 }
 
-/* A word that is not set, an empty list, and a number below its least value stand for "absent". */
-static bool is_set(const struct config_key *key, const void *field)
-{
-    switch (key->kind) {
-    case CONFIG_WORD:
-        return *(char *const *)field != NULL;
-    case CONFIG_LIST:
-    case CONFIG_VARIABLES:
-        return ((const struct config_list *)field)->count > 0;
-    case CONFIG_COUNT:
-    case CONFIG_SIZE:
-        return *(const int64_t *)field >= key->low;
-    default:
-        return true;
-    }
-}
-
 static void print_keys(struct buffer *out, const struct config_key *keys, const void *base,
                        const char *indent)
 {
     for (; keys->name; keys++) {
         const void *field = (const char *)base + keys->offset;
-        if (!is_set(keys, field))
+        if (!config_key_is_set(keys, field))
             continue;
         buffer_printf(out, "%s%s = ", indent, keys->name);
-        print_value(out, keys, field);
+        config_print_value(out, keys, field);
         buffer_printf(out, ";\n");
     }
 }
@@ -130,14 +113,22 @@ static void print_places(struct buffer *out, const struct config_service *servic
     buffer_printf(out, " ]");
 }
 
-static void print_handler(struct buffer *out, const struct config_service *service, bool places)
+/* How much is printed of a service. */
+enum detail {
+    DETAIL_KEYS,    /* for people */
+    DETAIL_PLACES,  /* for its pool: where its handler stands, too */
+    DETAIL_RESOLVED /* and what was looked up */
+};
+
+static void print_handler(struct buffer *out, const struct config_service *service,
+                          enum detail detail)
 {
     if (service->kind == CONFIG_PLUGIN) {
         buffer_printf(out, "; path = ");
         config_print_word(out, service->plugin);
     }
     print_options(out, service);
-    if (places)
+    if (detail >= DETAIL_PLACES)
         print_places(out, service);
     buffer_printf(out, "; };\n");
 }
@@ -153,7 +144,8 @@ static void print_program(struct buffer *out, const struct config_service *servi
     buffer_printf(out, "      };\n    };\n");
 }
 
-static void print_service(struct buffer *out, const struct config_service *service, bool places)
+static void print_service(struct buffer *out, const struct config_service *service,
+                          enum detail detail)
 {
     buffer_printf(out, "  %s = {\n    listen = [ ", service->name);
     for (size_t i = 0; i < service->listen_count; i++) {
@@ -165,8 +157,10 @@ static void print_service(struct buffer *out, const struct config_service *servi
     if (config_is_program(service))
         print_program(out, service);
     else
-        print_handler(out, service, places);
+        print_handler(out, service, detail);
     print_keys(out, config_service_keys, service, "    ");
+    if (detail == DETAIL_RESOLVED)
+        config_resolved_print_service(out, service);
     buffer_printf(out, "  };\n");
 }
 
@@ -177,39 +171,33 @@ static void print_log(struct buffer *out, const struct config *config)
     buffer_printf(out, "};\n");
 }
 
-void config_print(const struct config *config, struct buffer *out)
+static void print_all(const struct config *config, struct buffer *out, enum detail detail)
 {
     print_keys(out, config_global_keys, config, "");
+    if (detail == DETAIL_RESOLVED)
+        config_resolved_print_credentials(out, config->credentials, "");
     print_log(out, config);
     buffer_printf(out, "services = {\n");
     for (size_t i = 0; i < config->service_count; i++)
-        print_service(out, &config->services[i], false);
+        print_service(out, &config->services[i], detail);
     buffer_printf(out, "};\n");
 }
 
-static void print_one(const struct config *config, const struct config_service *service,
-                      struct buffer *out, bool places)
+void config_print(const struct config *config, struct buffer *out)
 {
-    print_log(out, config);
-    buffer_printf(out, "services = {\n");
-    print_service(out, service, places);
-    buffer_printf(out, "};\n");
+    print_all(config, out, DETAIL_KEYS);
+}
+
+void config_print_resolved(const struct config *config, struct buffer *out)
+{
+    print_all(config, out, DETAIL_RESOLVED);
 }
 
 void config_print_snapshot(const struct config *config, const struct config_service *service,
                            struct buffer *out)
 {
-    print_one(config, service, out, true);
-}
-
-/* Without places: a handler does not change when lines above it do. */
-void config_print_fingerprint(const struct config *config, const struct config_service *service,
-                              struct buffer *out)
-{
-    char text[ADDRESS_TEXT_MAX];
-    print_one(config, service, out, false);
-    buffer_printf(out, "# user %s\n", config->user ? config->user : "");
-    for (size_t i = 0; i < service->listen_count; i++)
-        for (int k = 0; k < service->listens[i].count; k++)
-            buffer_printf(out, "# %s\n", address_print(&service->listens[i].found[k], text));
+    print_log(out, config);
+    buffer_printf(out, "services = {\n");
+    print_service(out, service, DETAIL_PLACES);
+    buffer_printf(out, "};\n");
 }

@@ -63,19 +63,23 @@ static void read_service(struct config_reader *reader, const config_setting_t *g
                          struct config_service *service)
 {
     static const char *const special[] = {"listen", "handler", NULL};
+    static const char *const more[] = {"listen", "handler", "*listens", "*credentials", NULL};
     service->name = memory_string(config_setting_name(group));
     config_key_defaults(config_service_keys, service);
     if (config_setting_type(group) != CONFIG_TYPE_GROUP) {
         config_wrong_type(reader, group, "a group { … }");
         return;
     }
-    config_read_group(reader, group, config_service_keys, service, special);
+    config_read_group(reader, group, config_service_keys, service,
+                      reader->resolved ? more : special);
     const config_setting_t *listen = config_setting_get_member(group, "listen");
     const config_setting_t *handler = config_setting_get_member(group, "handler");
     if (listen)
         read_listen(reader, listen, service);
     if (handler)
         config_read_handler(reader, handler, service);
+    if (reader->resolved)
+        config_resolved_read_service(reader, group, service);
     config_check_service(reader, group, service);
 }
 
@@ -98,13 +102,16 @@ static void read_services(struct config_reader *reader, const config_setting_t *
 static void read_root(struct config_reader *reader, const config_setting_t *root)
 {
     static const char *const special[] = {"log", "services", NULL};
+    static const char *const more[] = {"log", "services", "*credentials", NULL};
     static const char *const none[] = {NULL};
     struct config *config = reader->config;
     const config_setting_t *log = config_setting_get_member(root, "log");
     const config_setting_t *services = config_setting_get_member(root, "services");
     config_key_defaults(config_global_keys, config);
     config_key_defaults(config_log_keys, &config->log);
-    config_read_group(reader, root, config_global_keys, config, special);
+    config_read_group(reader, root, config_global_keys, config, reader->resolved ? more : special);
+    if (reader->resolved)
+        config_resolved_read_global(reader, root);
     if (log && config_setting_type(log) == CONFIG_TYPE_GROUP)
         config_read_group(reader, log, config_log_keys, &config->log, none);
     else if (log)
@@ -182,6 +189,17 @@ struct config *config_load_snapshot(const char *text, struct buffer *errors)
 {
     struct config_reader reader = {.file = "snapshot", .lines = true};
     return load_text(text, &reader, errors);
+}
+
+struct config *config_load_resolved(const char *text, const char *file, struct buffer *errors)
+{
+    struct config_reader reader = {.file = "snapshot", .lines = true, .resolved = true};
+    struct config *config = load_text(text, &reader, errors);
+    if (config) {
+        free(config->file);
+        config->file = memory_string(file);
+    }
+    return config;
 }
 
 /* As many clients at a time as tcpserver serves without being told a number. */

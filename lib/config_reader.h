@@ -22,6 +22,7 @@ struct config_reader {
     const char *file; /* for settings whose file libconfig does not know */
     bool lines;       /* false: there is no file, lines mean nothing */
     bool lookup;      /* false: resolve no name, look up no user */
+    bool resolved;    /* what was looked up stands in the text, config_resolved.c */
 };
 
 /* Complain about the place of SETTING. */
@@ -76,8 +77,21 @@ bool config_given(const config_setting_t *group, const char *key);
 /* Look up the users of the configuration, or complain. */
 void config_check_users(struct config_reader *reader, const config_setting_t *root);
 
+/* Write the value in FIELD, which is set, as a libconfig file has it. */
+void config_print_value(struct buffer *out, const struct config_key *key, const void *field);
+
 /* Write WORD as a libconfig string, quotes included. */
 void config_print_word(struct buffer *out, const char *word);
+
+/* Print what was looked up for a service, and for a user (NULL: nothing). */
+void config_resolved_print_service(struct buffer *out, const struct config_service *service);
+void config_resolved_print_credentials(struct buffer *out, const struct credentials *credentials,
+                                       const char *indent);
+
+/* Read that again, or complain. The service has its other keys by then. */
+void config_resolved_read_service(struct config_reader *reader, const config_setting_t *group,
+                                  struct config_service *service);
+void config_resolved_read_global(struct config_reader *reader, const config_setting_t *root);
 
 /* Can FILE and all it includes be read without waiting? FOLDER is where relative includes start. 0,
  * or -1: what is wrong with FILE itself is in ERRORS, what is wrong with includes among the

@@ -6,63 +6,79 @@
 
 #include "lib/memory.h"
 
-static bool same_word(const char *a, const char *b)
+/* Keys outside of services that pools do not know. */
+static bool is_ours(const struct config_change *change)
 {
-    return a == b || (a && b && strcmp(a, b) == 0);
+    static const char *const keys[] = {"control", "pid_file", "allow_root"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strcmp(change->key, keys[i]) == 0)
+            return true;
+    return false;
 }
 
-static bool unchanged(const struct config *now, const struct config_service *old,
-                      const struct config *next, const struct config_service *new)
+/* What is wrong with such a change while we run; NULL: nothing. */
+static const char *objection(const struct config_change *change)
 {
-    struct buffer before = {0}, after = {0};
-    config_print_fingerprint(now, old, &before);
-    config_print_fingerprint(next, new, &after);
-    bool same = strcmp(buffer_text(&before), buffer_text(&after)) == 0;
-    buffer_release(&before);
-    buffer_release(&after);
-    return same;
+    if (strcmp(change->key, "control") == 0 || strcmp(change->key, "pid_file") == 0)
+        return "cannot change";
+    if (strcmp(change->key, "log.file") == 0 && !change->after)
+        return "cannot be taken away";
+    return NULL;
 }
 
-static enum reload_action judge(const struct config *now, const struct config *next,
-                                const struct config_service *service)
+static int refuse_fixed(const struct config_changes *changes, const char *file, struct error *error)
+{
+    struct buffer text = {0};
+    for (size_t i = 0; i < changes->count; i++) {
+        const struct config_change *change = &changes->list[i];
+        const char *problem = objection(change);
+        if (problem)
+            buffer_printf(&text, "%s%s: %s %s while preforkd runs (it is %s); restart it",
+                          text.length > 0 ? "\n" : "", file, change->key, problem,
+                          change->before ? change->before : "\"\"");
+    }
+    int status = text.length > 0 ? error_set(error, EXIT_CODE_CONFIG, "%s", buffer_text(&text)) : 0;
+    buffer_release(&text);
+    return status;
+}
+
+static bool concerns_pools(const struct config_changes *global)
+{
+    for (size_t i = 0; i < global->count; i++)
+        if (!is_ours(&global->list[i]))
+            return true;
+    return false;
+}
+
+static void judge(struct reload_plan *plan, const struct config *now,
+                  const struct config_service *service, size_t index)
 {
     const struct config_service *old = config_find(now, service->name);
-    if (!old)
-        return RELOAD_ADD;
-    return unchanged(now, old, next, service) ? RELOAD_KEEP : RELOAD_CHANGE;
-}
-
-static int refuse_fixed(const struct config *now, const struct config *next, struct error *error)
-{
-    const struct {
-        const char *key, *before, *after;
-    } fixed[] = {{"control", now->control, next->control},
-                 {"pid_file", now->pid_file, next->pid_file}};
-    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
-        if (!same_word(fixed[i].before, fixed[i].after))
-            return error_set(error, EXIT_CODE_CONFIG,
-                             "%s: %s cannot change while preforkd runs (it is \"%s\"); restart it",
-                             next->file, fixed[i].key, fixed[i].before ? fixed[i].before : "");
-    if (now->log.file && !next->log.file)
-        return error_set(error, EXIT_CODE_CONFIG,
-                         "%s: log.file cannot be taken away while preforkd runs; restart it",
-                         next->file);
-    return 0;
+    enum reload_action action = RELOAD_ADD;
+    if (old) {
+        config_diff_service(old, service, &plan->changes[index]);
+        bool same = plan->changes[index].count == 0 && !concerns_pools(&plan->global);
+        action = same ? RELOAD_KEEP : RELOAD_CHANGE;
+    }
+    plan->actions[index] = action;
+    plan->added += action == RELOAD_ADD;
+    plan->changed += action == RELOAD_CHANGE;
+    plan->kept += action == RELOAD_KEEP;
 }
 
 int reload_plan_make(struct reload_plan *plan, const struct config *now, const struct config *next,
                      struct error *error)
 {
-    if (refuse_fixed(now, next, error) < 0)
+    *plan = (struct reload_plan){.service_count = next->service_count};
+    config_diff_global(now, next, &plan->global);
+    if (refuse_fixed(&plan->global, next->file, error) < 0) {
+        reload_plan_release(plan);
         return -1;
-    *plan = (struct reload_plan){0};
-    plan->actions = memory_zeroed(next->service_count + 1, sizeof *plan->actions);
-    for (size_t i = 0; i < next->service_count; i++) {
-        plan->actions[i] = judge(now, next, &next->services[i]);
-        plan->added += plan->actions[i] == RELOAD_ADD;
-        plan->changed += plan->actions[i] == RELOAD_CHANGE;
-        plan->kept += plan->actions[i] == RELOAD_KEEP;
     }
+    plan->actions = memory_zeroed(next->service_count + 1, sizeof *plan->actions);
+    plan->changes = memory_zeroed(next->service_count + 1, sizeof *plan->changes);
+    for (size_t i = 0; i < next->service_count; i++)
+        judge(plan, now, &next->services[i], i);
     for (size_t i = 0; i < now->service_count; i++)
         plan->removed += config_find(next, now->services[i].name) == NULL;
     return 0;
@@ -79,6 +95,10 @@ void reload_plan_force(struct reload_plan *plan, size_t index)
 
 void reload_plan_release(struct reload_plan *plan)
 {
+    for (size_t i = 0; plan->changes && i < plan->service_count; i++)
+        config_changes_release(&plan->changes[i]);
+    config_changes_release(&plan->global);
+    free(plan->changes);
     free(plan->actions);
     *plan = (struct reload_plan){0};
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * config_print_test - what is printed reads back to the same model, and the fingerprint of a
- * service changes with all its pool depends on and with nothing else.
+ * config_print_test - what is printed reads back to the same model.
  */
 #include "lib/config.h"
 #include "tests/unit/config_options.h"
@@ -11,8 +10,6 @@
 #include <stddef.h>
 /* cmocka wants the three above first. */
 #include <cmocka.h>
-
-#include "lib/quantity.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -329,213 +326,6 @@ static void snapshot_holds_log_and_service(void **state)
     buffer_release(&again);
 }
 
-/* The fingerprint of the first service in TEXT; to be freed. */
-static struct buffer fingerprint(const char *text)
-{
-    struct buffer out = {0};
-    struct config *config = config_load_snapshot(text, &errors);
-    if (!config)
-        fail_msg("%s", buffer_text(&errors));
-    config_print_fingerprint(config, &config->services[0], &out);
-    config_release(config);
-    return out;
-}
-
-#define ONE(keys) "services = { a = { listen = \"unix:@x\"; handler = \"greet\"; " keys " }; };"
-
-static bool same_fingerprint(const char *a, const char *b)
-{
-    struct buffer first = fingerprint(a), second = fingerprint(b);
-    bool same = strcmp(buffer_text(&first), buffer_text(&second)) == 0;
-    buffer_release(&first);
-    buffer_release(&second);
-    return same;
-}
-
-static void fingerprint_ignores_the_way_it_is_written(void **state)
-{
-    (void)state;
-    assert_true(same_fingerprint(ONE(""), ONE("")));
-    assert_true(same_fingerprint(ONE(""), "# a remark\n" ONE("idle_timeout = \"1m\";")));
-    assert_true(same_fingerprint(ONE("idle_timeout = 90;"), ONE("idle_timeout = \"1.5m\";")));
-    assert_true(same_fingerprint(
-        ONE(""), "services = { a = { listen = [ \"unix:@x\" ]; handler = { type = \"greet\"; "
-                 "encoding = \"gbk\"; }; }; };"));
-    assert_true(same_fingerprint(ONE(""), "control = \"/x\"; pid_file = \"/y\"; " ONE("")));
-}
-
-static void fingerprint_notices_all_that_matters(void **state)
-{
-    (void)state;
-    assert_false(same_fingerprint(ONE(""), ONE("workers = 3;")));
-    assert_false(same_fingerprint(ONE(""), ONE("idle_timeout = 61;")));
-    assert_false(same_fingerprint(ONE(""), ONE("access_log = false;")));
-    assert_false(same_fingerprint(ONE(""), "log = { level = \"debug\"; };" ONE("")));
-    assert_false(same_fingerprint(ONE(""), "user = \"alice\";" ONE("")));
-    assert_false(same_fingerprint("user = \"bob\";" ONE(""), "user = \"alice\";" ONE("")));
-    assert_false(same_fingerprint(
-        ONE(""), "services = { a = { listen = \"unix:@y\"; handler = \"greet\"; }; };"));
-    assert_false(same_fingerprint(
-        ONE(""), "services = { a = { listen = \"unix:@x\"; handler = \"echo\"; }; };"));
-    assert_false(same_fingerprint(
-        ONE(""), "services = { a = { listen = \"unix:@x\"; handler = { type = \"greet\"; "
-                 "encoding = \"big5\"; }; }; };"));
-}
-
-/* A setting of KEY that is not its default. */
-static void print_other_value(struct buffer *out, const struct config_key *key)
-{
-    char text[QUANTITY_TEXT_MAX];
-    int last = 0;
-    buffer_printf(out, "%s = ", key->name);
-    switch (key->kind) {
-    case CONFIG_COUNT:
-        buffer_printf(out, "%d", (int)(key->fallback < key->high ? key->fallback + 1 : key->low));
-        break;
-    case CONFIG_DURATION:
-        buffer_printf(out, "\"%s\"", quantity_print_duration(key->fallback + 1, text));
-        break;
-    case CONFIG_BOOLEAN:
-        buffer_printf(out, "%s", key->fallback ? "false" : "true");
-        break;
-    case CONFIG_CHOICE:
-        while (key->choices[last + 1])
-            last++;
-        buffer_printf(out, "\"%s\"", key->choices[last]);
-        break;
-    case CONFIG_MODE:
-        buffer_printf(out, "\"%04o\"", (unsigned)key->fallback ^ 0100);
-        break;
-    case CONFIG_SIZE:
-        buffer_printf(out, "\"%s\"", quantity_print_size(key->low, text));
-        break;
-    case CONFIG_WORD:
-        buffer_printf(out, "\"/other\"");
-        break;
-    case CONFIG_LIST:
-        buffer_printf(out, "[ \"systemd\" ]");
-        break;
-    case CONFIG_VARIABLES:
-        buffer_printf(out, "[ \"A=1\" ]");
-        break;
-    }
-    buffer_printf(out, "; ");
-}
-
-enum table { PROGRAM_KEY, LIMIT_KEY, SERVICE_KEY };
-
-/* A program's service that has KEY of that table in another way than by default. */
-static void print_variation(struct buffer *out, const char *type, const struct config_key *key,
-                            enum table table)
-{
-    bool command = table == PROGRAM_KEY && strcmp(key->name, "command") == 0;
-    bool copies = table == PROGRAM_KEY && strcmp(key->name, "warm_fork") == 0;
-    buffer_printf(out, "services = { p = { listen = \"unix:@p\"; handler = { type = \"%s\"; ",
-                  type);
-    if (!command)
-        buffer_printf(out, "command = [ \"/bin/cat\" ]; ");
-    if (copies)
-        buffer_printf(out, "warm = \"start\"; ");
-    if (table == LIMIT_KEY)
-        buffer_printf(out, "limits = { ");
-    if (table != SERVICE_KEY)
-        print_other_value(out, key);
-    buffer_printf(out, table == LIMIT_KEY ? "}; }; " : "}; ");
-    if (table == SERVICE_KEY)
-        print_other_value(out, key);
-    buffer_printf(out, "}; };");
-}
-
-#define VARIATIONS_MAX 100
-
-/* Keys that cannot stand alone, or not with this type: nobody but the kernel sees connections of
- * programs that accept by themselves. */
-static bool is_refused(const char *type, const char *name)
-{
-    if (strcmp(name, "proxy_protocol") == 0 || strcmp(name, "proxy_trusted") == 0)
-        return true;
-    return strcmp(type, "listen") == 0 &&
-           (strcmp(name, "idle_timeout") == 0 || strcmp(name, "max_lifetime") == 0 ||
-            strcmp(name, "max_connections_per_worker") == 0);
-}
-
-/* The fingerprint differs from all others, when one key of the service differs. */
-static void check_every_key(const char *type, const struct config_key *program_keys)
-{
-    const struct config_key *const tables[] = {[PROGRAM_KEY] = program_keys,
-                                               [LIMIT_KEY] = config_limit_keys,
-                                               [SERVICE_KEY] = config_service_keys};
-    struct buffer prints[VARIATIONS_MAX], text = {0};
-    size_t count = 0;
-    buffer_printf(&text,
-                  "services = { p = { listen = \"unix:@p\"; handler = { type = \"%s\"; "
-                  "command = [ \"/bin/cat\" ]; }; }; };",
-                  type);
-    prints[count++] = fingerprint(buffer_text(&text));
-    for (int table = PROGRAM_KEY; table <= SERVICE_KEY; table++)
-        for (const struct config_key *key = tables[table]; key->name; key++) {
-            if (table == SERVICE_KEY && is_refused(type, key->name))
-                continue;
-            text.length = 0;
-            print_variation(&text, type, key, (enum table)table);
-            expect_snapshot_round_trip(buffer_text(&text));
-            assert_true(count < VARIATIONS_MAX);
-            prints[count] = fingerprint(buffer_text(&text));
-            for (size_t i = 0; i < count; i++)
-                if (strcmp(buffer_text(&prints[i]), buffer_text(&prints[count])) == 0)
-                    fail_msg("%s makes no difference:\n%s", key->name, buffer_text(&text));
-            count++;
-        }
-    while (count > 0)
-        buffer_release(&prints[--count]);
-    buffer_release(&text);
-}
-
-static void fingerprint_notices_every_key_of_a_program(void **state)
-{
-    (void)state;
-    check_every_key("exec", config_exec_keys);
-    check_every_key("listen", config_listen_keys);
-}
-
-static void fingerprint_of_a_program_ignores_the_way_it_is_written(void **state)
-{
-#define SAME(a, b)  assert_true(same_fingerprint(PROGRAM("exec", CAT a), PROGRAM("exec", CAT b)))
-#define OTHER(a, b) assert_false(same_fingerprint(PROGRAM("exec", CAT a), PROGRAM("exec", CAT b)))
-#define CAT         "command = [ \"/bin/cat\", \"-u\" ]; "
-#define BEHIND(proxy)                                                                              \
-    "services = { a = { listen = \"unix:@a\"; handler = { type = \"exec\"; " CAT " }; "            \
-    "proxy_protocol = \"required\"; proxy_trusted = [ \"" proxy "\" ]; }; };"
-    (void)state;
-    SAME("", "directory = \"/\"; umask = \"022\"; environment = { }; limits = { };");
-    SAME("environment = { A = 7; B = \"x\"; };", "environment = ( \"A=7\", \"B=x\" );");
-    SAME("limits = { as = \"1G\"; };", "limits = { as = 1073741824; };");
-    OTHER("environment = [ \"A=1\", \"B=2\" ];", "environment = [ \"A=1, B=2\" ];");
-    OTHER("limits = { core = 0; };", "");
-    OTHER("limits = { core = \"unlimited\"; };", "");
-    OTHER("user = \"a\"; group = \"b\";", "user = \"b\"; group = \"a\";");
-    OTHER("user = \"a\";", "group = \"a\";");
-    assert_false(same_fingerprint(BEHIND("::1"), BEHIND("::2")));
-    assert_false(same_fingerprint(BEHIND("::1"), PROGRAM("exec", CAT)));
-    assert_false(same_fingerprint(PROGRAM("exec", CAT), PROGRAM("listen", CAT)));
-    assert_false(same_fingerprint(PROGRAM("exec", CAT),
-                                  PROGRAM("exec", "command = [ \"/bin/cat\", \"-\", \"u\" ]; ")));
-    assert_false(same_fingerprint(PROGRAM("exec", CAT),
-                                  PROGRAM("exec", "command = [ \"/bin/cat\", \"-u\", \"\" ]; ")));
-}
-
-static void fingerprint_has_what_names_resolve_to(void **state)
-{
-    struct config *config =
-        load("services = { a = { listen = \"tcp://127.1:80\"; handler = \"echo\"; }; };");
-    struct buffer out = {0};
-    (void)state;
-    config_print_fingerprint(config, &config->services[0], &out);
-    assert_non_null(strstr(buffer_text(&out), "# tcp://127.0.0.1:80\n"));
-    config_release(config);
-    buffer_release(&out);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -549,11 +339,6 @@ int main(void)
         cmocka_unit_test_teardown(every_key_is_printed, release),
         cmocka_unit_test_teardown(elastic_pool_has_no_fixed_number, release),
         cmocka_unit_test_teardown(snapshot_holds_log_and_service, release),
-        cmocka_unit_test_teardown(fingerprint_ignores_the_way_it_is_written, release),
-        cmocka_unit_test_teardown(fingerprint_notices_all_that_matters, release),
-        cmocka_unit_test_teardown(fingerprint_notices_every_key_of_a_program, release),
-        cmocka_unit_test_teardown(fingerprint_of_a_program_ignores_the_way_it_is_written, release),
-        cmocka_unit_test_teardown(fingerprint_has_what_names_resolve_to, release),
     };
     return cmocka_run_group_tests_name("config_print", tests, NULL, NULL);
 }

@@ -149,6 +149,60 @@ static void other_log_changes_every_service(void **state)
     expect(0, 0, 1, 0); /* that was the default */
 }
 
+static void keys_are_named(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        compare(WITH(ECHO GREET),
+                "log = { level = \"debug\"; };" WITH(
+                    GREET "echo = { listen = \"unix:@echo\"; handler = \"echo\"; workers = 3; };")),
+        0);
+    expect(0, 2, 0, 0);
+    assert_int_equal(plan.global.count, 1);
+    assert_string_equal(plan.global.list[0].key, "log.level");
+    assert_int_equal(plan.changes[0].count, 0); /* greet */
+    assert_int_equal(plan.changes[1].count, 1);
+    assert_string_equal(plan.changes[1].list[0].key, "workers");
+    assert_null(plan.changes[1].list[0].before);
+    assert_string_equal(plan.changes[1].list[0].after, "3");
+}
+
+static void what_pools_do_not_know_changes_none(void **state)
+{
+    (void)state;
+    assert_int_equal(compare(WITH(ECHO), "allow_root = true;" WITH(ECHO)), 0);
+    expect(0, 0, 1, 0);
+    assert_int_equal(plan.global.count, 1);
+}
+
+/* A user whose groups were changed: workers of the old pool still have the old ones. */
+static void other_groups_of_the_same_user_are_a_change(void **state)
+{
+    struct config_service *service;
+    (void)state;
+    assert_int_equal(compare(WITH(ECHO GREET), WITH(ECHO GREET)), 0);
+    service = config_find(next, "greet");
+    service->credentials = calloc(1, sizeof *service->credentials);
+    reload_plan_release(&plan);
+    assert_int_equal(reload_plan_make(&plan, now, next, &error), 0);
+    expect(0, 1, 1, 0);
+    assert_int_equal(plan.actions[1], RELOAD_CHANGE);
+    next->credentials = calloc(1, sizeof *next->credentials);
+    reload_plan_release(&plan);
+    assert_int_equal(reload_plan_make(&plan, now, next, &error), 0);
+    expect(0, 2, 0, 0);
+}
+
+static void a_forced_service_is_replaced(void **state)
+{
+    (void)state;
+    assert_int_equal(compare(WITH(ECHO GREET), WITH(ECHO GREET)), 0);
+    reload_plan_force(&plan, 1);
+    reload_plan_force(&plan, 1);
+    expect(0, 1, 1, 0);
+    assert_int_equal(plan.actions[1], RELOAD_CHANGE);
+}
+
 /* What PLAN was must not be touched where the reload is refused. */
 static void expect_refused(const char *before, const char *after, const char *key,
                            const char *value)
@@ -172,6 +226,12 @@ static void fixed_keys_are_refused(void **state)
     expect_refused("pid_file = \"/run/a\";" SERVICES, SERVICES, "pid_file", "\"/run/a\"");
     expect_refused(SERVICES, "pid_file = \"/run/b\";" SERVICES, "pid_file", "\"\"");
     assert_int_equal(compare(SERVICES, SERVICES), 0);
+    assert_int_equal(compare("log = { file = \"/l\"; };" SERVICES, SERVICES), -1);
+    assert_non_null(strstr(error.text, "log.file cannot be taken away"));
+    assert_int_equal(compare(SERVICES, "log = { file = \"/l\"; };" SERVICES), 0);
+    /* Each of them is named. */
+    expect_refused(SERVICES, "control = \"/run/a\"; pid_file = \"/run/b\";" SERVICES, "control",
+                   "\nsnapshot: pid_file");
 #undef SERVICES
 }
 
@@ -197,6 +257,10 @@ int main(void)
         cmocka_unit_test_teardown(all_kinds_in_one, release),
         cmocka_unit_test_teardown(other_user_changes_every_service, release),
         cmocka_unit_test_teardown(other_log_changes_every_service, release),
+        cmocka_unit_test_teardown(keys_are_named, release),
+        cmocka_unit_test_teardown(what_pools_do_not_know_changes_none, release),
+        cmocka_unit_test_teardown(other_groups_of_the_same_user_are_a_change, release),
+        cmocka_unit_test_teardown(a_forced_service_is_replaced, release),
         cmocka_unit_test_teardown(fixed_keys_are_refused, release),
         cmocka_unit_test_teardown(release_may_be_repeated, release),
     };
