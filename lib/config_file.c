@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * config_file - can this file, and what it includes, be read without waiting?
+ * config_file - can this file, and what it includes, be read without waiting, and be believed?
  *
  * libconfig opens whatever @include names; a pipe would hold us for ever. So every file is looked
  * at first: it must be a regular one of reasonable size, and includes may not go too deep.
@@ -11,6 +11,8 @@
 
 #include <errno.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
 #define SIZE_MAX_BYTES (1 << 20)
 #define DEPTH_MAX      8
@@ -23,15 +25,70 @@ struct includes {
 
 static void look(struct includes *in, const char *file, const char *by, unsigned line);
 
-/* What is wrong with FILE, NULL where nothing is. */
-static const char *fault(const char *file)
+enum config_file_risk config_file_judge(const struct stat *about)
+{
+    bool own_names = S_ISDIR(about->st_mode) && (about->st_mode & S_ISVTX);
+    if (about->st_uid != 0)
+        return CONFIG_FILE_OWNER;
+    if (S_ISLNK(about->st_mode) || own_names || !(about->st_mode & (S_IWGRP | S_IWOTH)))
+        return CONFIG_FILE_SAFE;
+    return CONFIG_FILE_MODE;
+}
+
+/* Whose PATH, called WHAT, is; NULL where nothing is wrong, otherwise to be freed. On a file system
+ * that is mounted read-only, modes promise what nobody can do. */
+static char *exposure(const char *what, const char *path, bool follow)
+{
+    struct stat about;
+    struct statvfs where;
+    if ((follow ? stat(path, &about) : lstat(path, &about)) < 0)
+        return NULL; /* opening it tells */
+    enum config_file_risk risk = config_file_judge(&about);
+    if (risk == CONFIG_FILE_OWNER)
+        return memory_printf("%s belongs to uid %u, not to root; run chown root %s", what,
+                             (unsigned)about.st_uid, path);
+    if (risk == CONFIG_FILE_MODE && (statvfs(path, &where) < 0 || !(where.f_flag & ST_RDONLY)))
+        return memory_printf("%s can be written by others than root; run chmod go-w %s", what,
+                             path);
+    return NULL;
+}
+
+/* FILE, a link at its place, and the folder that has it under that name. */
+static char *exposed(const char *file)
+{
+    char *folder = config_file_folder(file);
+    char *problem = exposure("it", file, true);
+    if (!problem)
+        problem = exposure("the link", file, false);
+    if (!problem)
+        problem = exposure("its folder", folder, true);
+    free(folder);
+    return problem;
+}
+
+/* Whoever can change a file that root acts on is root. A link leads to another folder. */
+static char *distrust(const char *file)
+{
+    if (geteuid() != 0)
+        return NULL;
+    char *problem = exposed(file), *target = problem ? NULL : realpath(file, NULL);
+    if (target)
+        problem = exposed(target);
+    free(target);
+    return problem;
+}
+
+/* What is wrong with FILE, NULL where nothing is; to be freed. */
+static char *fault(const char *file)
 {
     struct stat about;
     if (stat(file, &about) < 0)
-        return strerror(errno);
+        return memory_string(strerror(errno));
     if (!S_ISREG(about.st_mode))
-        return "not a regular file";
-    return about.st_size > SIZE_MAX_BYTES ? "larger than 1 MiB" : NULL;
+        return memory_string("not a regular file");
+    if (about.st_size > SIZE_MAX_BYTES)
+        return memory_string("larger than 1 MiB");
+    return distrust(file);
 }
 
 /* The name behind @include at the start of LINE, cut out of it; NULL where it is another line. */
@@ -70,11 +127,12 @@ static void look_inside(struct includes *in, const char *file)
 /* FILE was named in line LINE of the file BY. */
 static void look(struct includes *in, const char *file, const char *by, unsigned line)
 {
-    const char *problem = in->depth == DEPTH_MAX ? "includes go too deep" : fault(file);
+    char *problem = in->depth == DEPTH_MAX ? memory_string("includes go too deep") : fault(file);
     if (problem) {
         char *text = memory_printf("cannot include %s: %s", file, problem);
         config_complain_at(in->reader, by, line, text);
         free(text);
+        free(problem);
         return;
     }
     in->depth++;
@@ -82,14 +140,23 @@ static void look(struct includes *in, const char *file, const char *by, unsigned
     in->depth--;
 }
 
+char *config_file_folder(const char *file)
+{
+    const char *slash = strrchr(file, '/');
+    if (!slash)
+        return memory_string(".");
+    return memory_printf("%.*s", slash == file ? 1 : (int)(slash - file), file);
+}
+
 int config_file_check(struct config_reader *reader, const char *file, const char *folder,
                       struct buffer *errors)
 {
     struct includes in = {.reader = reader, .folder = folder};
-    const char *problem = fault(file);
+    char *problem = fault(file);
     if (problem)
         buffer_printf(errors, "%s: %s\n", file, problem);
     else
         look_inside(&in, file);
+    free(problem);
     return problem || reader->error_count > 0 ? -1 : 0;
 }

@@ -140,15 +140,6 @@ static struct config *build(config_t *tree, int parsed, struct config_reader *re
     return NULL;
 }
 
-/* "/etc" of "/etc/x.conf", "." of "x.conf". The caller frees it. */
-static char *folder_of(const char *file)
-{
-    const char *slash = strrchr(file, '/');
-    if (!slash)
-        return memory_string(".");
-    return memory_printf("%.*s", slash == file ? 1 : (int)(slash - file), file);
-}
-
 static struct config *read_stream(FILE *stream, const char *folder, struct config_reader *reader,
                                   struct buffer *errors)
 {
@@ -162,7 +153,7 @@ struct config *config_load(const char *file, struct buffer *errors)
 {
     struct config_reader reader = {.file = file, .lines = true, .lookup = true};
     struct config *config = NULL;
-    char *folder = folder_of(file);
+    char *folder = config_file_folder(file);
     if (config_file_check(&reader, file, folder, errors) < 0)
         config_complaints_print(&reader, errors);
     else {

@@ -8,6 +8,7 @@
 #include "lib/config.h"
 
 #include <libconfig.h>
+#include <sys/stat.h>
 
 struct config_complaint {
     char *file; /* NULL: there is no file */
@@ -93,9 +94,17 @@ void config_resolved_read_service(struct config_reader *reader, const config_set
                                   struct config_service *service);
 void config_resolved_read_global(struct config_reader *reader, const config_setting_t *root);
 
-/* Can FILE and all it includes be read without waiting? FOLDER is where relative includes start. 0,
- * or -1: what is wrong with FILE itself is in ERRORS, what is wrong with includes among the
- * complaints. */
+/* "/etc" of "/etc/x.conf", "." of "x.conf". The caller frees it. */
+char *config_file_folder(const char *file);
+
+/* Who but root can change what is in a file that root acts on, or which file a folder has under a
+ * name? Pure. In a sticky folder (/tmp) everybody has their own names, inode(7). */
+enum config_file_risk { CONFIG_FILE_SAFE, CONFIG_FILE_OWNER, CONFIG_FILE_MODE };
+enum config_file_risk config_file_judge(const struct stat *about);
+
+/* Can FILE and all it includes be read without waiting, and, by root, be believed? FOLDER is where
+ * relative includes start. 0, or -1: what is wrong with FILE itself is in ERRORS, what is wrong
+ * with includes among the complaints. */
 int config_file_check(struct config_reader *reader, const char *file, const char *folder,
                       struct buffer *errors);
 

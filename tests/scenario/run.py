@@ -220,6 +220,7 @@ def main():
     if not os.path.exists(os.path.join(build, "preforkd")):
         print(f"{build}/preforkd is not there; run make first", file=sys.stderr)
         return 64
+    os.umask(0o022)  # root takes no configuration that others can write
     top = tempfile.mkdtemp(prefix="preforkd-scenario-")
     os.chmod(top, 0o755)
     try:

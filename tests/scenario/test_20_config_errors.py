@@ -412,3 +412,33 @@ def scenario_includes_in_a_circle(t):
     done = t.run("preforkd", "-t", "-c", t.path("main.conf"))
     equal(done.returncode, EXIT_CONFIG, "exit code")
     matches(r"main\.conf:1: cannot include .*: includes go too deep", done.stderr, "complaint")
+
+
+@mark(root=True)
+def scenario_files_that_others_can_change(t):
+    """Whoever can write what root acts on is root: file, include and their folders are looked at,
+    at the start and by -t."""
+    os.mkdir(t.path("conf"), 0o755)
+    main, part = t.path("conf", "main.conf"), t.path("conf", "part.conf")
+    with open(main, "w") as file:
+        file.write('log = { };\n@include "part.conf"\n')
+    with open(part, "w") as file:
+        file.write(in_service("workers = 1;"))
+    equal(t.run("preforkd", "-t", "-c", main).returncode, EXIT_OK, "as it should be")
+    for path, mode, pattern in ((main, 0o664, r"main\.conf: it can be .*; run chmod go-w /\S+main"),
+                                (main, 0o646, r"main\.conf: it can be written by others than root"),
+                                (part, 0o666, r"main\.conf:2: cannot include \S+part\.conf: it can "
+                                              r"be .*; run chmod go-w /\S+part\.conf"),
+                                (t.path("conf"), 0o777, r"its folder can .*chmod go-w /\S+conf")):
+        before = os.stat(path).st_mode
+        os.chmod(path, mode)
+        for options in (["-t"], []):
+            done = t.run("preforkd", *options, "-c", main)
+            equal(done.returncode, EXIT_CONFIG, "exit code")
+            matches(pattern, done.stderr, "complaint")
+        os.chmod(path, before & 0o7777)
+    os.chmod(t.path("conf"), 0o1777)
+    equal(t.run("preforkd", "-t", "-c", main).returncode, EXIT_OK, "a sticky folder")
+    os.chown(part, NOBODY, 0)
+    matches(r"belongs to uid \d+, not to root; run chown root", t.run("preforkd", "-t", "-c", main).stderr,
+            "complaint")

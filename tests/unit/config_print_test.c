@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct buffer errors;
@@ -28,6 +29,7 @@ static struct config *load(const char *text)
 {
     char file[64];
     int fd = memfd_create("config", MFD_CLOEXEC);
+    fchmod(fd, 0600); /* root takes no file that others can write */
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text, strlen(text)), strlen(text));
     snprintf(file, sizeof file, "/proc/self/fd/%d", fd);
@@ -231,6 +233,8 @@ static void shipped_configuration_reads_back(void **state)
     struct buffer text = {0};
     (void)state;
     struct config *config = config_load("etc/preforkd.conf", &errors);
+    if (!config && geteuid() == 0 && strstr(buffer_text(&errors), "belongs to uid"))
+        skip(); /* somebody else's checkout */
     assert_non_null(config);
     config_print(config, &text);
     config_release(config);

@@ -169,6 +169,8 @@ static void configuration_that_is_shipped(void **state)
     } tutorials[] = {{"echo", 10022}, {"greet", 9090}, {"upper", 9001}, {"hello", 8888}};
     (void)state;
     config = config_load("etc/preforkd.conf", &errors);
+    if (!config && geteuid() == 0 && strstr(buffer_text(&errors), "belongs to uid"))
+        skip(); /* somebody else's checkout */
     if (!config)
         fail_msg("%s", buffer_text(&errors));
     assert_string_equal(config->file, "etc/preforkd.conf");

@@ -65,6 +65,7 @@ static const struct config *load(const char *text)
         else
             buffer_append(&whole, text, 1);
     int fd = memfd_create("config", MFD_CLOEXEC);
+    fchmod(fd, 0600); /* root takes no file that others can write */
     assert_int_equal(write(fd, whole.data, whole.length), whole.length);
     snprintf(file, sizeof file, "/proc/self/fd/%d", fd);
     config_release(config);
