@@ -81,7 +81,7 @@ static void check_wait_service(struct config_reader *reader, const config_settin
     if (service->program.warm != WARM_OFF)
         config_complain(reader, config_place(group, "handler"),
                         "a program that is handed datagrams cannot be started warm");
-    service->workers = service->start_workers = 1;
+    service->workers = service->start_workers = service->max_workers = 1;
     service->min_spare = service->max_spare = 1;
 }
 

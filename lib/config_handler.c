@@ -7,6 +7,8 @@
 #include "include/handlers.h"
 #include "lib/memory.h"
 
+#include <math.h>
+
 static const char *const HANDLER_NAMES[] = {
 #define HANDLER(name, text) #name,
     HANDLERS(HANDLER)
@@ -34,10 +36,13 @@ static void add_option(struct config_reader *reader, struct config_service *serv
         memory_string(name), memory_string(value), kind, config_place_text(reader, setting)};
 }
 
-/* Places as the supervisor saw them, in a snapshot: that of the handler, then of each option. */
-static void read_places(struct config_service *service, const config_setting_t *places)
+/* In a snapshot, places as the supervisor saw them: that of the handler, then of each option. */
+static void read_places(const struct config_reader *reader, const config_setting_t *group,
+                        struct config_service *service)
 {
-    for (size_t i = 0; i <= service->option_count; i++) {
+    const config_setting_t *places =
+        group && !reader->lookup ? config_setting_get_member(group, "*places") : NULL;
+    for (size_t i = 0; places && i <= service->option_count; i++) {
         const char *place = config_setting_get_string_elem(places, (int)i);
         char **at = i == 0 ? &service->handler_place : &service->options[i - 1].place;
         if (!place)
@@ -63,14 +68,10 @@ static void read_options(struct config_reader *reader, const config_setting_t *g
         add_option(reader, service, name, value ? value : HANDLER_OPTION_ROWS[i].fallback,
                    CONFIG_OPTION_STRING, setting ? setting : group);
     }
-    const config_setting_t *places =
-        group && !reader->lookup ? config_setting_get_member(group, "*places") : NULL;
     names[known] = NULL;
-    if (places)
-        read_places(service, places);
     for (int i = 0; group && i < config_setting_length(group); i++) {
         const config_setting_t *setting = config_setting_get_elem(group, (unsigned)i);
-        bool found = setting == places;
+        bool found = config_is_places(reader, setting);
         for (size_t k = 0; k < known; k++)
             found = found || strcmp(names[k], config_setting_name(setting)) == 0;
         if (!found)
@@ -84,6 +85,11 @@ static void read_foreign_option(struct config_reader *reader, const config_setti
 {
     const char *name = config_setting_name(setting);
     char number[40];
+    if (name[0] == '*') {
+        config_complain(reader, setting, "the name of an option does not begin with *: \"%s\"",
+                        name);
+        return;
+    }
     switch (config_setting_type(setting)) {
     case CONFIG_TYPE_STRING:
         add_option(reader, service, name, config_setting_get_string(setting), CONFIG_OPTION_STRING,
@@ -95,6 +101,10 @@ static void read_foreign_option(struct config_reader *reader, const config_setti
         add_option(reader, service, name, number, CONFIG_OPTION_INTEGER, setting);
         break;
     case CONFIG_TYPE_FLOAT:
+        if (!isfinite(config_setting_get_float(setting))) {
+            config_complain(reader, setting, "%s is too large a number", name);
+            break;
+        }
         snprintf(number, sizeof number, "%.17g", config_setting_get_float(setting));
         add_option(reader, service, name, number, CONFIG_OPTION_FLOAT, setting);
         break;
@@ -111,8 +121,6 @@ static void read_plugin(struct config_reader *reader, const config_setting_t *gr
                         struct config_service *service)
 {
     const config_setting_t *path = config_setting_get_member(group, "path");
-    const config_setting_t *places =
-        reader->lookup ? NULL : config_setting_get_member(group, "*places");
     const char *word = path ? config_read_word(reader, path) : NULL;
     service->kind = CONFIG_PLUGIN;
     if (!path)
@@ -123,11 +131,10 @@ static void read_plugin(struct config_reader *reader, const config_setting_t *gr
     for (int i = 0; i < config_setting_length(group); i++) {
         const config_setting_t *setting = config_setting_get_elem(group, (unsigned)i);
         const char *name = config_setting_name(setting);
-        if (strcmp(name, "type") != 0 && strcmp(name, "path") != 0 && setting != places)
+        if (strcmp(name, "type") != 0 && strcmp(name, "path") != 0 &&
+            !config_is_places(reader, setting))
             read_foreign_option(reader, setting, service);
     }
-    if (places)
-        read_places(service, places);
 }
 
 /* HANDLER: the group { type = …; command = …; }. */
@@ -192,6 +199,7 @@ void config_read_handler(struct config_reader *reader, const config_setting_t *s
                     "which plugin? write { type = \"plugin\"; path = \"/…/NAME.so\"; }");
             else
                 read_options(reader, group, service);
+            read_places(reader, group, service);
             return;
         }
     config_unknown_word(reader, type, "handler", name, HANDLER_NAMES);

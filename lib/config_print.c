@@ -133,9 +133,12 @@ static void print_handler(struct buffer *out, const struct config_service *servi
     buffer_printf(out, "; };\n");
 }
 
-static void print_program(struct buffer *out, const struct config_service *service)
+static void print_program(struct buffer *out, const struct config_service *service,
+                          enum detail detail)
 {
     const struct config_program *program = &service->program;
+    if (detail >= DETAIL_PLACES)
+        print_places(out, service);
     buffer_printf(out, ";\n");
     print_keys(out, service->kind == CONFIG_EXEC ? config_exec_keys : config_listen_keys, program,
                "      ");
@@ -155,7 +158,7 @@ static void print_service(struct buffer *out, const struct config_service *servi
     buffer_printf(out, " ];\n    handler = { type = ");
     config_print_word(out, service->handler);
     if (config_is_program(service))
-        print_program(out, service);
+        print_program(out, service, detail);
     else
         print_handler(out, service, detail);
     print_keys(out, config_service_keys, service, "    ");

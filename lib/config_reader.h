@@ -59,6 +59,9 @@ void config_read_variables(struct config_reader *reader, const config_setting_t 
                            struct config_list *list);
 bool config_is_integer(const config_setting_t *setting);
 
+/* Is it "*places", which only snapshots have, and config_read_handler() reads? */
+bool config_is_places(const struct config_reader *reader, const config_setting_t *setting);
+
 /* Every member of GROUP is a key of the table and goes into the structure at BASE, or is one of
  * SPECIAL, which the caller reads. */
 void config_read_group(struct config_reader *reader, const config_setting_t *group,

@@ -226,6 +226,11 @@ void config_read_key(struct config_reader *reader, const config_setting_t *setti
     }
 }
 
+bool config_is_places(const struct config_reader *reader, const config_setting_t *setting)
+{
+    return !reader->lookup && strcmp(config_setting_name(setting), "*places") == 0;
+}
+
 void config_read_group(struct config_reader *reader, const config_setting_t *group,
                        const struct config_key *keys, void *base, const char *const *special)
 {
@@ -235,7 +240,7 @@ void config_read_group(struct config_reader *reader, const config_setting_t *gro
         const config_setting_t *setting = config_setting_get_elem(group, (unsigned)i);
         const char *name = config_setting_name(setting);
         const struct config_key *key = config_key_find(keys, name);
-        bool known = false;
+        bool known = config_is_places(reader, setting);
         for (const char *const *s = special; *s; s++)
             known = known || strcmp(*s, name) == 0;
         if (key)

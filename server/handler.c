@@ -44,7 +44,7 @@ static const struct preforkd_handler *open_handler(const struct config_service *
     return handler;
 }
 
-/* Can it serve what the service listens on? What fd:// is, is known when a worker starts. */
+/* Can it serve what the service listens on? What fd:// is, serve_check() will know. */
 static int check_listeners(const struct config_service *service,
                            const struct preforkd_handler *handler, struct error *error)
 {

@@ -135,7 +135,12 @@ static void fill_row(const struct preforkd_option *row, const struct config_serv
     const struct config_option *given = find_option(service, row->name);
     const char *place = service->handler_place;
     *text = given ? given->value : row->fallback;
-    if ((unsigned)row->type > PREFORKD_SIZE)
+    if (strcmp(row->name, "type") == 0 || strcmp(row->name, "path") == 0)
+        buffer_printf(wrong,
+                      "%s: the handler's table: no option can be called \"%s\", which tells the "
+                      "configuration which handler it is\n",
+                      place, row->name);
+    else if ((unsigned)row->type > PREFORKD_SIZE)
         buffer_printf(wrong, "%s: the handler's table: type %u of option \"%s\" is unknown\n",
                       place, (unsigned)row->type, row->name);
     else if (given)

@@ -31,6 +31,7 @@
 #include "server/program_template.h"
 #include "server/program_warm.h"
 #include "server/serve.h"
+#include "server/serve_check.h"
 #include "server/slot.h"
 #include "server/tick.h"
 
@@ -59,9 +60,9 @@ int worker_prepare(const struct worker_plan *plan, struct error *error)
 {
     serve_prepare(&self.serve, plan);
     if (config_is_program(plan->service))
-        return prepare_program(plan, error);
+        return serve_check(&self.serve, error) < 0 ? -1 : prepare_program(plan, error);
     self.serve.handler = handler_init(plan->service, plan->scoreboard, &self.serve.state, error);
-    return self.serve.handler ? 0 : -1;
+    return self.serve.handler ? serve_check(&self.serve, error) : -1;
 }
 
 int worker_check(const struct worker_plan *plan, struct error *error)

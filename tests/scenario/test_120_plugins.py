@@ -175,6 +175,7 @@ WRONG = (({"number": 10}, r"number = 10 is out of range \(1 to 9\)"),
          ({"patience": True}, "patience must be a duration .*, not a boolean"),
          ({"patience": 0}, r"patience = 0 is out of range \(1 to 2147483647 ms\)"),
          ({"trouble": 5}, "trouble must be a string, not an integer"),
+         ({"*places": "x"}, 'the name of an option does not begin with [*]: "[*]places"'),
          ({"nubmer": 5}, r'unknown option "nubmer" \(did you mean "number"\?\)'))
 
 

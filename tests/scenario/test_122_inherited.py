@@ -211,6 +211,32 @@ def scenario_nobody_gets_what_he_does_not_serve(t):
         check(target not in inodes.values() or close_on_exec(d.pid, fd), f"{fd} stays open")
 
 
+def scenario_what_a_service_cannot_take_is_refused(t):
+    """The configuration cannot tell the type of fd://NAME; the start does, with FILE:LINE."""
+    udp = listening(kind=socket.SOCK_DGRAM)
+    proxied, cat = {"proxy_protocol": "required", "proxy_trusted": ["127.0.0.0/8"]}, ["/bin/cat"]
+    for i, (keys, reason) in enumerate((
+            ({"handler": "echo", **proxied}, "PROXY headers are for connections"),
+            ({"handler": "hello"}, "hello takes no datagrams"),
+            ({"handler": {"type": "exec", "command": cat}, "workers": 3}, "write workers = 1"),
+            ({"handler": {"type": "exec", "command": cat, "warm": "io"}, "workers": 1,
+              "max_workers": 1}, "cannot be started warm"))):
+        d = t.daemon(f"d{i}", a={"listen": ["fd://web"], **keys}).expect("service a")
+        options, d.wrappers = passing([udp], ["web"])
+        d.launch(**options)
+        d.wait_exit(EXIT_UNAVAILABLE)
+        matches(f"{d.file}:[0-9]+: .*{reason}", d.log_text(), "the reason")
+
+
+def scenario_a_reload_to_what_it_cannot_take_is_refused(t):
+    udp = listening(kind=socket.SOCK_DGRAM)
+    d = start(t.daemon(echo={"listen": ["fd://udp"]}), [udp], ["udp"])
+    d.change("echo", handler="hello")
+    d.expect("reload").expect("service echo").reload_refused()
+    matches("hello takes no datagrams", d.log_text(), "the reason")
+    equal(ask(t, port_of(udp), b"hi"), b"hi", "the old one serves on")
+
+
 def scenario_a_socket_that_somebody_made_non_blocking(t):
     """Who shares it may do that at any time; nobody spins, everybody is served."""
     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):

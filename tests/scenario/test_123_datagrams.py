@@ -405,6 +405,7 @@ def scenario_a_program_is_handed_the_socket(t):
     equal(len(set(pids)), 3, "programs")
     d.wait_log(msg="connection", count=3, end="program ended", status=0)
     equal(taken(d), 3, "programs are counted")
+    check(d.ctl("scale", "p", "2").returncode != 0, "nor can there be two later")
 
 
 def scenario_a_program_that_reads_nothing_is_held_off(t):

@@ -133,6 +133,48 @@ static void what_is_wrong_without_the_plugin(void **state)
                      "3: a must be a string, a number, true or false, not an array");
 }
 
+/* They would break the form in which the pool gets them. */
+static void what_cannot_be_handed_on(void **state)
+{
+    (void)state;
+    expect_complaint(HEAD "handler = { type = \"plugin\"; path = \"/x.so\";\na = 1e999; };" TAIL,
+                     "3: a is too large a number");
+    expect_complaint(HEAD "handler = { type = \"plugin\"; path = \"/x.so\";\na = -1e999; };" TAIL,
+                     "3: a is too large a number");
+    expect_complaint(HEAD
+                     "handler = { type = \"plugin\"; path = \"/x.so\";\n*places = \"x\"; };" TAIL,
+                     "3: the name of an option does not begin with *: \"*places\"");
+}
+
+static void odd_values_arrive(void **state)
+{
+    (void)state;
+    const struct config_service *service = load(
+        HEAD "handler = { type = \"plugin\"; path = \"/x\"; a* = 1e300;\nb-c = 1e-300; };" TAIL);
+    if (!service)
+        fail_msg("%s", buffer_text(&errors));
+    struct config *arrived = sent(service);
+    expect_option(&arrived->services[0], "a*", "1.0000000000000001e+300", CONFIG_OPTION_FLOAT, 2);
+    expect_option(&arrived->services[0], "b-c", "1e-300", CONFIG_OPTION_FLOAT, 3);
+    config_release(arrived);
+}
+
+/* Programs have no options, and a place all the same. */
+static void a_program_arrives_with_its_place(void **state)
+{
+    (void)state;
+    const struct config_service *service =
+        load(HEAD "\nhandler = { type = \"exec\"; command = [ \"/bin/cat\" ]; };" TAIL);
+    if (!service)
+        fail_msg("%s", buffer_text(&errors));
+    struct config *arrived = sent(service);
+    assert_string_equal(arrived->services[0].handler_place, service->handler_place);
+    assert_string_equal(arrived->services[0].program.command.words[0], "/bin/cat");
+    config_release(arrived);
+    assert_null(load(HEAD "handler = { type = \"exec\"; command = [ \"/bin/cat\" ];\n"
+                          "*places = [ \"x\" ]; };" TAIL));
+}
+
 static bool same(const char *one, const char *other)
 {
     struct config_changes changes = {0};
@@ -181,6 +223,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(options_arrive_as_they_were_written, release),
         cmocka_unit_test_teardown(what_is_wrong_without_the_plugin, release),
+        cmocka_unit_test_teardown(what_cannot_be_handed_on, release),
+        cmocka_unit_test_teardown(odd_values_arrive, release),
+        cmocka_unit_test_teardown(a_program_arrives_with_its_place, release),
         cmocka_unit_test_teardown(service_changes_with_its_options_and_not_with_lines, release),
         cmocka_unit_test_teardown(printed_file_reads_back, release),
     };

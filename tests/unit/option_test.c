@@ -231,6 +231,20 @@ static void table_is_checked_too(void **state)
     }
 }
 
+/* The configuration says which plugin it is by them; nobody could ever set such an option. */
+static void names_that_are_taken(void **state)
+{
+    static const struct preforkd_option taken[] = {
+        {"type", PREFORKD_TEXT, "", 0, 0, NULL},
+        {"path", PREFORKD_TEXT, "", 0, 0, NULL},
+        {0},
+    };
+    (void)state;
+    assert_int_equal(read_given(taken, NULL, 0), -1);
+    assert_non_null(strstr(error.text, "no option can be called \"type\""));
+    assert_non_null(strstr(error.text, "no option can be called \"path\""));
+}
+
 /* Rows of a handler that was compiled with a header of later days are longer. */
 static void rows_are_as_long_as_the_handler_says(void **state)
 {
@@ -322,6 +336,7 @@ int main(void)
         TEST(all_that_is_wrong_is_told_at_once),
         TEST(required_one_is_missed),
         TEST(table_is_checked_too),
+        TEST(names_that_are_taken),
         TEST(rows_are_as_long_as_the_handler_says),
         TEST(a_name_that_the_table_does_not_have_is_logged),
     };
