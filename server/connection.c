@@ -6,6 +6,7 @@
 
 #include "lib/clock.h"
 #include "server/slot.h"
+#include "server/socket_error.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -71,19 +72,12 @@ static int failed(struct preforkd_connection *c)
 {
     if (c->cut)
         return cut_result(c);
-    switch (errno) {
-    case ECONNRESET:
-    case EPIPE:
-    case ETIMEDOUT: /* keepalive or retransmission gave up */
-    case EHOSTUNREACH:
-    case ENETUNREACH:
-    case ENOTCONN:
+    if (socket_error_is_gone(errno)) {
         c->end = WORKER_END_GONE;
         return PREFORKD_GONE;
-    default:
-        c->end = WORKER_END_FAILED;
-        return PREFORKD_FAILED;
     }
+    c->end = WORKER_END_FAILED;
+    return PREFORKD_FAILED;
 }
 
 /* Until EVENTS or DEADLINE_MS. 1, 0 when that has come, or a result below 0. */

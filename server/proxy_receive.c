@@ -5,6 +5,7 @@
 #include "server/proxy_receive.h"
 
 #include "lib/clock.h"
+#include "server/socket_error.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -32,21 +33,11 @@ static enum proxy_receive_end wait_for_bytes(int fd, int64_t deadline_ms)
 /* What errno of a failed recv means; DONE where it means: try again. */
 static enum proxy_receive_end failed(int fd, int64_t deadline_ms)
 {
-    switch (errno) {
-    case EINTR:
+    if (errno == EINTR)
         return PROXY_RECEIVE_DONE;
-    case EAGAIN:
+    if (errno == EAGAIN)
         return wait_for_bytes(fd, deadline_ms);
-    case ECONNRESET: /* from here on as in connection.c: the client is gone */
-    case EPIPE:
-    case ETIMEDOUT:
-    case EHOSTUNREACH:
-    case ENETUNREACH:
-    case ENOTCONN:
-        return PROXY_RECEIVE_SHORT;
-    default:
-        return PROXY_RECEIVE_FAILED;
-    }
+    return socket_error_is_gone(errno) ? PROXY_RECEIVE_SHORT : PROXY_RECEIVE_FAILED;
 }
 
 /* The next bytes, SIZE at most, are put at AT; *GOT says how many, which may be 0. */
