@@ -45,11 +45,13 @@ ptrdiff_t stream_read_some(struct preforkd_connection *c, void *bytes, size_t si
 {
     if (c->in_at < c->in_end)
         return (ptrdiff_t)take(c, bytes, size);
-    return read_more(c, bytes, size);
+    return size == 0 ? 0 : read_more(c, bytes, size); /* recv(2) of 0 bytes looks like the end */
 }
 
 ptrdiff_t stream_peek(struct preforkd_connection *c, void *bytes, size_t size)
 {
+    if (size == 0)
+        return 0;
     ptrdiff_t got = c->in_at < c->in_end ? 1 : fill(c);
     if (got <= 0)
         return got;

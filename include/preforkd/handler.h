@@ -114,7 +114,7 @@ struct preforkd_host {
     uint32_t size; /* of this structure in the running host */
 
     /* Wait until the client sent something, read at most SIZE bytes. Returns how many,
-     * PREFORKD_END, or a result below 0. */
+     * PREFORKD_END, or a result below 0. SIZE of 0 reads nothing and returns 0. */
     ptrdiff_t (*read_some)(struct preforkd_connection *connection, void *bytes, size_t size);
 
     /* The same, and what was read stays to be read again. SIZE is 16 KiB at most. */

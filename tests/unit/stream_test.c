@@ -150,6 +150,21 @@ static void exactly_as_much_as_is_asked_for(void **state)
     assert_int_equal(host->read_exact(&c, bytes, 1), PREFORKD_END);
 }
 
+/* It would look like the end, and a client that has not ended would not be lingered for. */
+static void reading_nothing_is_not_the_end(void **state)
+{
+    char byte;
+    (void)state;
+    host->deadline_set(&c, 500);
+    assert_int_equal(host->read_some(&c, &byte, 0), 0);
+    assert_int_equal(host->peek(&c, &byte, 0), 0);
+    client_says("x");
+    assert_int_equal(host->read_some(&c, &byte, 0), 0);
+    assert_false(c.client_ended);
+    assert_int_equal(c.end, WORKER_END_SERVER);
+    assert_int_equal(host->read_some(&c, &byte, 1), 1);
+}
+
 static void end_within_a_record_is_no_good_end(void **state)
 {
     char bytes[8];
@@ -265,6 +280,7 @@ int main(void)
         TEST(line_that_cannot_fit_any_more_is_not_waited_for),
         TEST(line_has_16_kib_at_most),
         TEST(exactly_as_much_as_is_asked_for),
+        TEST(reading_nothing_is_not_the_end),
         TEST(end_within_a_record_is_no_good_end),
         TEST(record_that_is_late_is_not_lost),
         TEST(peek_takes_nothing),
