@@ -217,7 +217,7 @@ static void arm_reset(struct preforkd_connection *c)
 void connection_finish(struct preforkd_connection *c, enum preforkd_close how)
 {
     c->deadline_ms = CLOCK_NEVER; /* the handler's; lingering has its own */
-    if (how == PREFORKD_LINGER && c->end == WORKER_END_SERVER)
+    if (how == PREFORKD_LINGER && (c->end == WORKER_END_SERVER || c->end == WORKER_END_REFUSED))
         linger(c);
     if (how == PREFORKD_ABORT)
         arm_reset(c);

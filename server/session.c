@@ -49,27 +49,35 @@ static void refuse(struct preforkd_connection *c)
     SCOREBOARD_STORE(c->slot->refused, SCOREBOARD_LOAD(c->slot->refused) + 1);
 }
 
-static enum preforkd_close converse(const struct session_plan *plan, struct preforkd_connection *c)
+/* A reset drops it; who was given a duplicate of the descriptor may be sending by now. */
+static bool sends_rest(int how)
+{
+    return (how & CLOSE_MASK) == PREFORKD_CLOSE || (how & CLOSE_MASK) == PREFORKD_LINGER;
+}
+
+/* As handle(): how to close it. */
+static int converse(const struct session_plan *plan, struct preforkd_connection *c)
 {
     const struct preforkd_handler *handler = plan->handler;
-    enum preforkd_close how = PREFORKD_CLOSE;
+    int how = PREFORKD_CLOSE;
     if (handler->verify && handler->verify(&host_functions, c, plan->state) != 0) {
-        stream_flush(c); /* it may have said why */
+        stream_flush(c);
         refuse(c);
-        return PREFORKD_CLOSE;
+        return c->bytes_out > 0 ? PREFORKD_LINGER : PREFORKD_CLOSE; /* it has said why */
     }
     if (!handler->setup || handler->setup(&host_functions, c, plan->state) == 0)
         how = handler->handle(&host_functions, c, plan->state);
     if (handler->finish)
         handler->finish(&host_functions, c, plan->state);
-    stream_flush(c);
+    if (sends_rest(how))
+        stream_flush(c);
     return how;
 }
 
 bool session_serve(const struct session_plan *plan, struct preforkd_connection *c, int fd,
                    const union socket_address *peer, int listener)
 {
-    enum preforkd_close how = PREFORKD_CLOSE;
+    int how = PREFORKD_CLOSE;
     connection_begin(c, fd, peer, plan->access_log);
     c->listener = plan->listeners[listener];
     bool passed = !plan->gate->required || passes_gate(plan, c);

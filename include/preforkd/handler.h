@@ -78,7 +78,7 @@ enum preforkd_close {
     PREFORKD_LINGER = 1,   /* send the end, then read and discard until the client closes, too */
     PREFORKD_ABORT = 2,    /* a reset: what was not sent yet is dropped */
     PREFORKD_DETACHED = 3, /* the handler has given a duplicate of the descriptor to somebody else:
-                              only this process lets go of it */
+                              only this process lets go of it; what print() keeps is dropped */
     PREFORKD_RETIRE = 16   /* or-ed: and this worker leaves; another one takes its place */
 };
 
@@ -137,7 +137,7 @@ struct preforkd_host {
     int (*write_all)(struct preforkd_connection *connection, const void *bytes, size_t size);
 
     /* Formatted output (printf(3)), kept until flush(), a read that has to wait, write_all(), 16
-     * KiB, or the end of handle(). At most 4 KiB at a time, PREFORKD_TOO_LONG beyond. */
+     * KiB, or the end of finish(). At most 4 KiB at a time, PREFORKD_TOO_LONG beyond. */
     int (*print)(struct preforkd_connection *connection, const char *format, ...)
 #if defined(__GNUC__)
         __attribute__((format(printf, 2, 3)))
@@ -245,8 +245,8 @@ struct preforkd_handler {
     int (*worker_init)(const struct preforkd_host *host, void **state, char *reason,
                        size_t reason_size);
 
-    /* Before anything is read. 0, or -1: the connection is closed and counted as refused, and none
-     * of the next three is called. */
+    /* Before anything is read. 0, or -1: the connection is closed (PREFORKD_LINGER where something
+     * was written) and counted as refused, and none of the next three is called. */
     int (*verify)(const struct preforkd_host *host, struct preforkd_connection *connection,
                   void *state);
 

@@ -49,7 +49,7 @@ static int handle(const struct preforkd_host *h, struct preforkd_connection *con
     h->print(connection, "h");
     if (script.how == PREFORKD_DETACHED)
         script.duplicate = dup(h->descriptor(connection));
-    return script.how;
+    return (int)script.how;
 }
 
 static void finish(const struct preforkd_host *h, struct preforkd_connection *connection,
@@ -106,6 +106,7 @@ static void every_combination_in_order(void **state)
             snprintf(expected, sizeof expected, "%s%s%s%s", with & 1 ? "v" : "",
                      !refused && (with & 2) ? "s" : "", refused || unset ? "" : "h",
                      !refused && (with & 4) ? "f" : "");
+            client_ends(); /* a refused one is lingered for */
             assert_false(serve(&handler));
             assert_string_equal(script.called, expected);
             expect_client_got_all(expected);
@@ -175,6 +176,31 @@ static void abort_is_a_reset(void **state)
     expect_reset((enum preforkd_close)(PREFORKD_ABORT | PREFORKD_RETIRE));
 }
 
+/* What was printed could wait for a client that does not read, and is dropped in any case. */
+static void abort_sends_nothing_more(void **state)
+{
+    (void)state;
+    script.how = PREFORKD_ABORT;
+    assert_false(serve(&PLAIN));
+    assert_int_equal(c.bytes_out, 0);
+}
+
+static void refused_client_reads_why(void **state)
+{
+    const struct preforkd_handler handler = {PREFORKD_HANDLER("x"), .verify = verify,
+                                             .handle = handle};
+    char got[4];
+    (void)state;
+    connect_by_tcp();
+    script.verify = -1;
+    client_says("unread");
+    client_ends();
+    assert_false(serve(&handler));
+    assert_int_equal(recv(client, got, sizeof got, 0), 1); /* not ECONNRESET */
+    assert_int_equal(recv(client, got, sizeof got, 0), 0);
+    assert_int_equal(c.end, WORKER_END_REFUSED);
+}
+
 static void detached_connection_lives_on(void **state)
 {
     (void)state;
@@ -184,7 +210,7 @@ static void detached_connection_lives_on(void **state)
     assert_int_equal(c.fd, -1);
     assert_int_equal(write(script.duplicate, "!", 1), 1);
     close(script.duplicate);
-    expect_client_got_all("h!");
+    expect_client_got_all("!");
 }
 
 static void listener_is_the_one_it_came_by(void **state)
@@ -222,6 +248,8 @@ int main(void)
         TEST(every_combination_in_order),
         TEST(handler_may_retire_its_worker),
         TEST(abort_is_a_reset),
+        TEST(abort_sends_nothing_more),
+        TEST(refused_client_reads_why),
         TEST(detached_connection_lives_on),
         TEST(listener_is_the_one_it_came_by),
         TEST(cut_connection_is_finished_all_the_same),
