@@ -63,7 +63,8 @@ void connection_finish(struct preforkd_connection *c, enum preforkd_close how);
 bool connection_is_taking(struct preforkd_connection *c);
 
 /* End the connection in hand for REASON, from a signal handler: async-signal-safe. The client
- * sees an end of file, the blocked call returns, the handler gets PREFORKD_ENDED. */
+ * sees an end of file, the blocked call returns, the handler gets PREFORKD_STOPPING
+ * or PREFORKD_TIMEOUT. */
 void connection_cut(struct preforkd_connection *c, enum worker_end reason);
 
 const char *connection_peer(struct preforkd_connection *c);
