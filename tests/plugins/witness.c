@@ -23,7 +23,7 @@ extern char **environ;
 
 static char testimony[1 << 16];
 
-static void say(const char *format, ...)
+__attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
 {
     size_t length = strlen(testimony);
     va_list list;
