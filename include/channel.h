@@ -7,9 +7,9 @@
  *     preforkd-pool SERVICE GENERATION LISTENERS
  *
  * (or, to check a configuration, preforkd-pool SERVICE PLACE 0: it asks the handler, says on
- * descriptor 2 what is wrong, with PLACE in front where the handler names none, then READY or FAILED
- * on the channel, and ends with 0 or enum exit_code. An end without a word on the channel is that of
- * the handler. Descriptors as below, but the scoreboard is /dev/null)
+ * descriptor 2 what is wrong, with PLACE in front where the handler names none, then READY or
+ * FAILED on the channel, and ends with 0 or enum exit_code. An end without a word on the channel is
+ * that of the handler. Descriptors as below, but the scoreboard is /dev/null)
  *
  * with exactly these descriptors open, and talks to it over CHANNEL_FD_CHANNEL in packets of one
  * struct channel_message. Nothing else passes between the two. The pool treats end of file on the
