@@ -10,6 +10,7 @@
 #include "supervisor/daemonise.h"
 #include "supervisor/inherited.h"
 #include "supervisor/options.h"
+#include "supervisor/service_manager.h"
 #include "supervisor/supervisor.h"
 
 #include <sys/stat.h>
@@ -22,6 +23,7 @@
  * ones, ignored or blocked signals, an odd umask. */
 static void sanitise(void)
 {
+    service_manager_adopt();
     fds_sanitize(inherited_adopt());
     signals_reset(1);
     signals_unblock_all();
@@ -60,6 +62,8 @@ static struct config *load(const struct options *options)
     struct config *config = options->listen ? load_command_line(options, control, &errors)
                                             : config_load(absolute, &errors);
     fputs(buffer_text(&errors), stderr);
+    if (!config && options->mode == OPTIONS_SERVE)
+        service_manager_failed(buffer_text(&errors));
     buffer_release(&errors);
     free(absolute);
     free(control);
@@ -76,6 +80,7 @@ static int serve(const struct options *options, struct config *config)
     log_sink_open();
     log_identify("supervisor", NULL);
     if (supervisor_init(&supervisor, options, config, &error) < 0) {
+        service_manager_failed(error.text);
         if (options->daemonise)
             daemonise_report(error.code, error.text);
         else

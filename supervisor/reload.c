@@ -7,6 +7,7 @@
 #include "lib/clock.h"
 #include "lib/fds.h"
 #include "lib/log_sink.h"
+#include "supervisor/service_manager.h"
 #include "supervisor/services.h"
 
 static const struct config_service *next_of(const struct reload *r, const struct service *service)
@@ -35,6 +36,7 @@ static void conclude(struct supervisor *s, const char *problem)
     fds_close(&s->reload.log);
     s->reload.next = NULL;
     s->reload.state = RELOAD_IDLE;
+    service_manager_reloaded(problem);
     control_answer_waiting(&s->control, CONTROL_WAIT_RELOAD, problem);
     reload_resume(s);
 }
@@ -203,6 +205,7 @@ static void force_restarts(struct supervisor *s)
 static void begin(struct supervisor *s)
 {
     struct error error;
+    service_manager_reloading(s);
     log_info("reloading %s", s->config->file);
     s->reload.began_ms = clock_now_ms();
     if (s->options->listen) {

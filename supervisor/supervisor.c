@@ -18,6 +18,7 @@
 #include "supervisor/companion.h"
 #include "supervisor/daemonise.h"
 #include "supervisor/pool_environment.h"
+#include "supervisor/service_manager.h"
 #include "supervisor/services.h"
 
 #include <errno.h>
@@ -293,9 +294,11 @@ enum exit_code supervisor_run(struct supervisor *s)
         int64_t next = clock_earlier(services_check(s, now), control_check(&s->control, now));
         next = clock_earlier(next, orphans_check(&s->orphans, now));
         check_ready(s);
+        next = clock_earlier(next, service_manager_check(s, now));
         if (!finished(s))
             loop_wait(&s->loop, next);
     }
+    service_manager_check(s, clock_now_ms());
     log_info("stopped");
     daemonise_report(s->outcome.code, s->outcome.text);
     control_answer_waiting(&s->control, CONTROL_WAIT_STOP, NULL);
