@@ -159,9 +159,23 @@ int64_t orphans_check(struct orphans *orphans, int64_t now_ms)
         look(orphans, now_ms);
     for (size_t i = 0; i < orphans->count; i++)
         next = clock_earlier(next, judge(&orphans->list[i], now_ms, told));
-    children_tally_log(&told[0], LOG_LEVEL_WARNING, "ended what a pool left behind", SIGTERM);
-    children_tally_log(&told[1], LOG_LEVEL_WARNING, "ended what a pool left behind", SIGKILL);
+    children_tally_log(&told[0], LOG_LEVEL_WARNING, "ended what was left behind", SIGTERM);
+    children_tally_log(&told[1], LOG_LEVEL_WARNING, "ended what was left behind", SIGKILL);
     return orphans->owed ? clock_earlier(next, orphans->due_ms) : next;
+}
+
+void orphans_take_foreign(struct orphans *orphans, int64_t kill_ms, int64_t now_ms)
+{
+    look(orphans, now_ms);
+    for (size_t i = 0; i < orphans->count; i++) {
+        struct orphan *orphan = &orphans->list[i];
+        if (!orphan->foreign)
+            continue;
+        orphan->foreign = false;
+        orphan->sentence = (struct orphans_sentence){now_ms, now_ms + kill_ms};
+        if (orphans->next.term_ms == CLOCK_NEVER) /* what it has started, and leaves to us */
+            orphans->next = orphan->sentence;
+    }
 }
 
 void orphans_stop(struct orphans *orphans, int64_t now_ms)

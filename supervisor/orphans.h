@@ -9,7 +9,8 @@
  *
  * A living pool keeps what its programs leave behind to itself. So a child that is no pool and
  * comes up while no dead pool has orphans is foreign (those of PID 1 in a container, those that
- * our process had before it executed preforkd): foreign ones are reaped and never signalled.
+ * our process had before it executed preforkd): foreign ones are reaped and not signalled, unless
+ * we are process 1 and end, which is the end of them, too.
  */
 #ifndef SUPERVISOR_ORPHANS_H
 #define SUPERVISOR_ORPHANS_H
@@ -62,6 +63,10 @@ void orphans_look(struct orphans *orphans, int64_t now_ms);
 
 /* In each turn of the loop: look and do what is due. Returns when to call again. */
 int64_t orphans_check(struct orphans *orphans, int64_t now_ms);
+
+/* For process 1 that begins to stop: foreign ones end like orphans, told at once and killed KILL_MS
+ * later. Without that they are killed by our end, and nothing was said to them. */
+void orphans_take_foreign(struct orphans *orphans, int64_t kill_ms, int64_t now_ms);
 
 /* Stop now: SIGKILL to all that are there and to all that come up. */
 void orphans_stop(struct orphans *orphans, int64_t now_ms);

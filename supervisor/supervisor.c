@@ -27,6 +27,8 @@
 #include <unistd.h>
 
 #define BIND_RETRY_MS 1000
+#define FOREIGN_KILL_MS                                                                            \
+    5000 /* what process 1 leaves those who are not ours between TERM and KILL */
 
 extern char **environ;
 
@@ -125,6 +127,8 @@ void supervisor_stop(struct supervisor *s, bool now)
         else
             pool_process_drain(s->pools[i], clock);
     }
+    if (getpid() == 1)
+        orphans_take_foreign(&s->orphans, FOREIGN_KILL_MS, clock);
     if (now)
         orphans_stop(&s->orphans, clock);
 }

@@ -296,6 +296,30 @@ static void foreign_ones_are_only_reaped(void **state)
     assert_false(exists(foreign));
 }
 
+/* As process 1 at its end: told at once, killed later, and so is what they leave to us. */
+static void foreign_ones_end_where_they_are_taken(void **state)
+{
+    (void)state;
+    if (fork() == 0)
+        with_deaf_child();
+    pid_t a = heard(), b = heard();
+    look();
+    assert_int_equal(orphans_count(&orphans), 0);
+    orphans_take_foreign(&orphans, KILL, now);
+    assert_int_equal(orphans_count(&orphans), 1);
+    int64_t taken = now;
+    orphans_check(&orphans, now); /* SIGTERM; the deaf child becomes ours */
+    for (int i = 0; i < PATIENCE && (exists(a) && exists(b)); i++) {
+        look();
+        poll(NULL, 0, 5);
+    }
+    look_until(1);
+    assert_int_equal(orphans_count(&orphans), 1);
+    now = taken + KILL;
+    look_until(0);
+    assert_false(exists(a) || exists(b));
+}
+
 static void each_pool_has_its_own_time(void **state)
 {
     (void)state;
@@ -340,6 +364,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(pools_are_not_touched, fresh, release),
         cmocka_unit_test_setup_teardown(orphans_are_not_taken_for_foreign, fresh, release),
         cmocka_unit_test_setup_teardown(foreign_ones_are_only_reaped, fresh, release),
+        cmocka_unit_test_setup_teardown(foreign_ones_end_where_they_are_taken, fresh, release),
         cmocka_unit_test_setup_teardown(each_pool_has_its_own_time, fresh, release),
         cmocka_unit_test_setup_teardown(stop_kills_at_once, fresh, release),
     };
