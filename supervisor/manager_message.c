@@ -46,7 +46,7 @@ static void add_reason(struct line *line, const char *reason, size_t most)
     size_t whole = strcspn(reason, "\n"), length = fitting(reason, whole, most), more = 0;
     bool cut = length < whole;
     for (const char *at = strchr(reason, '\n'); at; at = strchr(at + 1, '\n'))
-        more++;
+        more += at[1] != '\0';
     if (escape_is_plain(reason, length)) {
         add(line, "%.*s", (int)length, reason);
     } else {

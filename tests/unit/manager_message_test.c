@@ -146,6 +146,8 @@ static void reasons_are_one_line_of_what_can_be_shown(void **state)
     assert_string_equal(reason(""), "");
     assert_string_equal(reason("one \"quoted\" \\ \xE4\xBD\xA0"), "one \"quoted\" \\ \xE4\xBD\xA0");
     assert_string_equal(reason("one\ntwo\nthree"), "one (and 2 more)");
+    assert_string_equal(reason("one\ntwo\n"), "one (and 1 more)");
+    assert_string_equal(reason("one\n"), "one");
     assert_string_equal(reason("a\rREADY=1"), "a\\rREADY=1");
     assert_string_equal(reason("a\x1b[2J"), "a\\u001b[2J");
     assert_string_equal(reason("a\xff"), "a\xEF\xBF\xBD");
