@@ -4,6 +4,8 @@ PREFIX     ?= /usr/local
 SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
 LIBEXECDIR ?= $(PREFIX)/libexec/preforkd
 MANDIR     ?= $(PREFIX)/share/man
+SYSTEMDUNITDIR ?= $(PREFIX)/lib/systemd/system
+TMPFILESDIR    ?= $(PREFIX)/lib/tmpfiles.d
 DESTDIR    ?=
 BUILD      ?= build
 VERSION    := 0.1.0
@@ -178,6 +180,12 @@ install: all man  ## install below DESTDIR and PREFIX
 	install -m 644 $(BUILD)/man/*.8 $(DESTDIR)$(MANDIR)/man8/
 	[ -e $(DESTDIR)$(SYSCONFDIR)/preforkd/preforkd.conf ] || \
 	    install -m 644 etc/preforkd.conf $(DESTDIR)$(SYSCONFDIR)/preforkd/
+	install -d $(DESTDIR)$(SYSTEMDUNITDIR) $(DESTDIR)$(TMPFILESDIR)
+	sed -e 's|/usr/local/etc|$(SYSCONFDIR)|' -e 's|/usr/local/\(s*bin\)|$(PREFIX)/\1|' etc/preforkd.service \
+	    > $(DESTDIR)$(SYSTEMDUNITDIR)/preforkd.service
+	chmod 644 $(DESTDIR)$(SYSTEMDUNITDIR)/preforkd.service
+	install -m 644 etc/preforkd.socket $(DESTDIR)$(SYSTEMDUNITDIR)/
+	install -m 644 etc/preforkd.tmpfiles $(DESTDIR)$(TMPFILESDIR)/preforkd.conf
 
 deps:
 	@scripts/deps.sh

@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.." || exit 2
 unset MAKEFLAGS MAKELEVEL MFLAGS
 
 # The build comes before those that look at what was built.
-[ $# -gt 0 ] || set -- layers format scripts docs warnings names threads banned analysis
+[ $# -gt 0 ] || set -- layers format scripts docs units warnings names threads banned analysis
 
 status=0
 report=$(mktemp) || exit 2

@@ -35,6 +35,14 @@ page() {
 71  the system refused: fork, memory, open files
 78  the configuration is wrong; every error is on standard error as FILE:LINE: text
 TEXT
+    printf '.SH ENVIRONMENT\n'
+    literal <<'TEXT'
+NOTIFY_SOCKET                the service manager is told of readiness, reloads, the stop and the
+                             status there, see sd_notify(3)
+WATCHDOG_USEC, WATCHDOG_PID  its watchdog, fed by the main loop
+LISTEN_FDS, LISTEN_PID,      sockets for fd://NAME, see sd_listen_fds(3)
+LISTEN_FDNAMES
+TEXT
     printf '.SH SEE ALSO\n.BR preforkd.conf (5),\n.BR preforkctl (1),\n.BR preforkc (1)\n'
 } | page preforkd 8 'preforking, process-per-connection server'
 

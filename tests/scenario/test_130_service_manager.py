@@ -117,7 +117,8 @@ def scenario_start_that_fails(t):
         other.bind(("127.0.0.1", t.port()))
         other.listen()
         port = other.getsockname()[1]
-        cases = [("file", {"wrokers": 1}, EXIT_CONFIG, r'.*file.conf:\d+: unknown key "wrokers" \(did you mean "workers"\?\)'),
+        cases = [("file", {"wrokers": 1}, EXIT_CONFIG,
+                  r'.*file.conf:\d+: unknown key "wrokers" \(did you mean "workers"\?\)'),
                  ("two", {"wrokers": 1, "x": 2}, EXIT_CONFIG, r".* \(and 1 more\)"),
                  ("port", {"listen": f"tcp://127.0.0.1:{port}"}, EXIT_UNAVAILABLE,
                   r".*cannot bind: Address already in use"),
