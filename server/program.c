@@ -189,7 +189,6 @@ static void introduce(struct program_client *client, int fd, const union socket_
                       const struct proxy_header *header, struct scoreboard_worker *slot)
 {
     bool told = header && proxy_header_names_client(header);
-    slot_begin(slot, peer);
     if (told)
         slot_set_client(slot, &header->source, peer);
     SCOREBOARD_STORE(slot->started_us, clock_now_us());

@@ -31,9 +31,10 @@ struct program_client {
 };
 
 /* The client on FD, which PEER has connected, is the program's, or who is named in HEADER, what a
- * proxy sent (NULL: nothing): execute it. Where that fails the slot's phase is BUSY again,
- * and the worker has to exit with WORKER_EXIT_EXEC; the pool says why (program_failure). Uses
- * nothing that may be written but what it is given (program_template.h). */
+ * proxy sent (NULL: nothing): execute it. SLOT knows of the connection (slot_begin). Where that
+ * fails the slot's phase is BUSY again, and the worker has to exit with WORKER_EXIT_EXEC; the pool
+ * says why (program_failure). Uses nothing that may be written but what it is given
+ * (program_template.h). */
 void program_become(struct program_client *client, int fd, const union socket_address *peer,
                     const struct proxy_header *header, struct scoreboard_worker *slot);
 

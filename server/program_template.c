@@ -138,6 +138,7 @@ static int live(void *argument)
         gate_wait(program.plan->gate_fd);
     int fd = accept_next(&acceptor, &peer);
     if (fd >= 0) {
+        slot_begin(cell->slot, &peer);
         program_become(&cell->client, fd, &peer, NULL, cell->slot);
         _exit(WORKER_EXIT_EXEC);
     }

@@ -10,6 +10,18 @@
 #include <assert.h>
 #include <string.h>
 
+/* How long a header is waited for. A handler's connection is ended by the pool's word when it is
+ * older than its limits allow; the worker of a program has to look at them itself. */
+static int64_t patience_ms(const struct config_service *service)
+{
+    const int64_t limits[] = {service->idle_timeout, service->max_lifetime};
+    int64_t ms = service->proxy_timeout;
+    for (int i = 0; config_is_program(service) && i < 2; i++)
+        if (limits[i] > 0 && limits[i] < ms)
+            ms = limits[i];
+    return ms;
+}
+
 void proxy_gate_init(struct proxy_gate *gate, const struct config_service *service)
 {
     struct error ignored;
@@ -21,7 +33,7 @@ void proxy_gate_init(struct proxy_gate *gate, const struct config_service *servi
         (void)status;
     }
     *gate = (struct proxy_gate){.required = service->proxy_protocol == CONFIG_PROXY_REQUIRED,
-                                .rules = {trusted, words->count, service->proxy_timeout}};
+                                .rules = {trusted, words->count, patience_ms(service)}};
 }
 
 static void log_refusal(const union socket_address *peer, const char *why, enum log_level level)

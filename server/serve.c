@@ -12,6 +12,7 @@
 #include "server/host.h"
 #include "server/program.h"
 #include "server/session.h"
+#include "server/slot.h"
 #include "server/tick.h"
 
 #include <fcntl.h>
@@ -87,10 +88,12 @@ static void serve_program(const struct serve *s, int fd, const union socket_addr
 {
     struct scoreboard_worker *slot = s->connection->slot;
     struct proxy_header header;
+    slot_begin(slot, peer);
     if (proxy_gate_pass(&s->gate, fd, peer, NULL, s->plan->service->access_log, &header))
         become_program(s, fd, peer, &header);
     SCOREBOARD_STORE(slot->refused, SCOREBOARD_LOAD(slot->refused) + 1);
     close(fd);
+    slot_end(slot);
 }
 
 static bool is_worn_out(const struct serve *s)
@@ -119,7 +122,8 @@ static void hand_datagrams_over(const struct serve *s, int listener)
     const union socket_address nobody = {.any.sa_family = AF_UNSPEC};
     int fd = datagram_wait_take(s->plan->listeners[listener], s->plan->keep_below, s->stopping);
     if (fd >= 0)
-        become_program(s, fd, &nobody, NULL);
+        slot_begin(s->connection->slot, &nobody);
+    become_program(s, fd, &nobody, NULL);
 }
 
 static bool serve_next(struct serve *s, const struct session_plan *session,

@@ -99,16 +99,26 @@ static struct acceptor make_acceptor(int listeners[CHANNEL_LISTENERS_MAX])
                              .tell = tell};
 }
 
+static bool is_served(int fd, const union socket_address *peer, struct proxy_header *header,
+                      struct scoreboard_worker *slot)
+{
+    slot_begin(slot, peer);
+    if (proxied_pass(fd, peer, header))
+        return true;
+    SCOREBOARD_STORE(slot->refused, SCOREBOARD_LOAD(slot->refused) + 1);
+    syscall(SYS_close, fd);
+    slot_end(slot);
+    return false;
+}
+
 /* The first whom nobody has to turn away. */
 static int accept_client(union socket_address *peer, struct proxy_header *header,
                          struct scoreboard_worker *slot)
 {
     int listeners[CHANNEL_LISTENERS_MAX], fd;
     struct acceptor acceptor = make_acceptor(listeners);
-    while ((fd = accept_next(&acceptor, peer)) >= 0 && !proxied_pass(fd, peer, header)) {
-        SCOREBOARD_STORE(slot->refused, SCOREBOARD_LOAD(slot->refused) + 1);
-        syscall(SYS_close, fd);
-    }
+    while ((fd = accept_next(&acceptor, peer)) >= 0 && !is_served(fd, peer, header, slot))
+        ;
     if (fd < 0 && !drain_asked)
         _exit(WORKER_EXIT_SOCKET);
     return fd;
@@ -137,7 +147,6 @@ static void introduce(int fd, const union socket_address *peer, const struct pro
                       struct scoreboard_worker *slot)
 {
     bool told = proxy_header_names_client(header);
-    slot_begin(slot, peer);
     if (told)
         slot_set_client(slot, &header->source, peer);
     SCOREBOARD_STORE(slot->started_us, clock_now_us());

@@ -302,6 +302,35 @@ def scenario_late(t):
     check_calm(d)
 
 
+def scenario_who_waits_for_a_header_is_busy(t):
+    """With the proxy as its peer: otherwise a service looks idle whose workers are all taken."""
+    d = behind(t).start()
+    for kind in d.services:
+        with Client(where(d, kind)) as client:
+            (row,) = wait_until(lambda: d.workers(kind, state="busy"), f"{kind}: it is busy")
+            equal((row["peer"], row["proxy"], row["connections"]), (client.peer, "", 1), kind)
+        wait_until(lambda: d.workers(kind, state="idle"), f"{kind}: it is idle again")
+        wait_refused(d, kind, 1)
+        with Client(where(d, kind)) as client:
+            client.send(proxy.v1() + b"x")
+            row = wait_until(lambda: d.workers(kind, peer="192.0.2.1:56324"), f"{kind}: served")[0]
+            equal((row["proxy"], row["connections"]), (client.peer, 2), f"{kind}: counted once")
+            client.half_close().recv_all()
+
+
+def scenario_a_header_is_not_waited_for_beyond_the_limits_of_connections(t):
+    """idle_timeout and max_lifetime turn the connection away; they do not cost the worker."""
+    for key in ("idle_timeout", "max_lifetime"):
+        d = behind(t, proxy_timeout="1h", kill_timeout="500ms", **{key: "300ms"}).start()
+        for kind in d.services:
+            pids = d.worker_pids(kind)
+            for data in (b"", proxy.v1()[:-1]):
+                turned_away(d, kind, data, half_close=False)
+            wait_refused(d, kind, 2)
+            equal(d.worker_pids(kind), pids, f"{kind}, {key}: the worker is the same")
+        d.stop()
+
+
 def scenario_absent(t):
     """Who says nothing at all is counted, not told: most simple health checks do that."""
     d = behind(t).start()
