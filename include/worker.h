@@ -54,6 +54,7 @@ enum worker_exit {
     END(LIFETIME, "max_lifetime")     /* older than that */                                        \
     END(GRACEFUL, "graceful_timeout") /* its worker had to leave */                                \
     END(REFUSED, "refused")           /* by the handler, before anything was read */               \
+    END(RECORD, "record too long")    /* seqpacket: to be received, or to be sent */               \
     END(FAILED, "system error")       /* recv or send failed for reasons of this machine */
 
 enum worker_end {

@@ -76,7 +76,7 @@ static int failed(struct preforkd_connection *c)
         c->end = WORKER_END_GONE;
         return PREFORKD_GONE;
     }
-    c->end = WORKER_END_FAILED;
+    c->end = errno == EMSGSIZE ? WORKER_END_RECORD : WORKER_END_FAILED;
     return PREFORKD_FAILED;
 }
 
@@ -107,15 +107,37 @@ static int wait_until_deadline(struct preforkd_connection *c, short events)
     return status == 0 ? PREFORKD_TIMEOUT : status < 0 ? status : PREFORKD_OK;
 }
 
+/* recv(2) returned 0, as it does for a record without a byte and for the end alike. The end has
+ * come where the client sends nothing more (POLLRDHUP) and no byte is left. SIOCINQ counts bytes:
+ * empty records before the end cannot be told from it, and nothing is behind them. */
+static bool is_empty_record(const struct preforkd_connection *c)
+{
+    struct pollfd p = {.fd = c->fd, .events = POLLRDHUP};
+    int unread = 0;
+    if (!c->records)
+        return false;
+    poll(&p, 1, 0);
+    return !(p.revents & POLLRDHUP) || (ioctl(c->fd, SIOCINQ, &unread) == 0 && unread > 0);
+}
+
+static bool reads_again(const struct preforkd_connection *c, ssize_t got)
+{
+    return !c->cut && ((got < 0 && errno == EINTR) || (got == 0 && is_empty_record(c)));
+}
+
 ptrdiff_t connection_read(struct preforkd_connection *c, void *bytes, size_t size)
 {
-    ssize_t got = wait_until_deadline(c, POLLIN);
-    if (got < 0)
-        return got;
-    do
-        got = recv(c->fd, bytes, size, 0);
-    while (got < 0 && errno == EINTR && !c->cut);
-    if (got < 0)
+    ssize_t got;
+    do {
+        got = wait_until_deadline(c, POLLIN);
+        if (got < 0)
+            return got;
+        /* Of a record, MSG_TRUNC gives the length that it had. */
+        got = recv(c->fd, bytes, size, c->records ? MSG_TRUNC : 0);
+    } while (reads_again(c, got));
+    if (got > (ssize_t)size)
+        errno = EMSGSIZE;
+    if (got < 0 || got > (ssize_t)size)
         return failed(c);
     if (c->cut)
         return cut_result(c); /* the end of file is our own doing */
@@ -201,7 +223,7 @@ static void linger(struct preforkd_connection *c)
         if (left <= 0 || connection_wait(c, (int)left) != 1)
             return;
         ssize_t got = recv(c->fd, rest, sizeof rest, MSG_DONTWAIT);
-        if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN))
+        if ((got == 0 && !is_empty_record(c)) || (got < 0 && errno != EINTR && errno != EAGAIN))
             return;
         seen += got > 0 ? (size_t)got : 0;
     }

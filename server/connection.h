@@ -23,6 +23,7 @@ struct preforkd_connection {
     uint64_t taken;            /* by the client, when that was last asked; 0: never */
     enum worker_end end;       /* as far as known */
     bool client_ended;         /* it has sent its end of file */
+    bool records; /* SOCK_SEQPACKET; written by the session before connection_begin() */
     union socket_address peer;
     union socket_address transport; /* who connected, where a proxy told the peer: the proxy */
     bool proxied;
@@ -36,8 +37,9 @@ struct preforkd_connection {
     char local_text[ADDRESS_TEXT_MAX]; /* as peer_text */
     void *userdata;                    /* the handler's */
     size_t in_at, in_end;              /* stream.c: read and not taken yet, */
-    size_t out_length; /* written and not sent yet; pages nobody uses cost nothing */
-    char in[CONNECTION_BUFFER], out[CONNECTION_BUFFER];
+    size_t out_length;                 /* written and not sent yet */
+    /* Pages nobody uses cost nothing. A record fits behind what is left of those before it. */
+    char in[CONNECTION_BUFFER + PREFORKD_RECORD_MAX], out[CONNECTION_BUFFER];
 };
 
 /* A client was accepted on FD. TIMED: its duration will be wanted. */
@@ -48,7 +50,8 @@ void connection_begin(struct preforkd_connection *c, int fd, const union socket_
 void connection_set_client(struct preforkd_connection *c, const union socket_address *peer,
                            const union socket_address *local);
 
-/* As the host's read_some, wait_some, write_all and sendfile, without buffers. */
+/* As the host's read_some, wait_some, write_all and sendfile, without buffers. A record that is
+ * longer than SIZE cannot be had any more: PREFORKD_FAILED. One without a byte is passed over. */
 ptrdiff_t connection_read(struct preforkd_connection *c, void *bytes, size_t size);
 int connection_wait(struct preforkd_connection *c, int ms);
 int connection_write(struct preforkd_connection *c, const void *bytes, size_t size);

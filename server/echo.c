@@ -6,7 +6,8 @@
 
 #include "server/datagram.h"
 
-static char bytes[64 * 1024]; /* a worker has one client; only pages that are used cost memory */
+/* A record is answered by one. A worker has one client; only pages that are used cost memory. */
+static char bytes[PREFORKD_RECORD_MAX];
 
 static int handle(const struct preforkd_host *host, struct preforkd_connection *connection,
                   void *state)

@@ -27,6 +27,7 @@ void serve_prepare(struct serve *s, const struct worker_plan *plan)
         socklen_t size = sizeof type;
         getsockopt(plan->listeners[i], SOL_SOCKET, SO_TYPE, &type, &size);
         s->datagram[i] = type == SOCK_DGRAM;
+        s->records[i] = type == SOCK_SEQPACKET;
         if (handover_address(plan->listeners[i], &address) == 0)
             address_print(&address, s->listeners[i]);
         s->sockets[i] = (struct datagram_socket){
@@ -163,7 +164,8 @@ bool serve_clients(struct serve *s)
                                    .state = s->state,
                                    .access_log = service->access_log,
                                    .gate = &s->gate,
-                                   .listeners = s->listeners};
+                                   .listeners = s->listeners,
+                                   .records = s->records};
     struct datagram_plan datagrams = {.handler = s->handler,
                                       .state = s->state,
                                       .slot = s->connection->slot,

@@ -21,6 +21,7 @@ struct serve {
     char listeners[CHANNEL_LISTENERS_MAX][ADDRESS_TEXT_MAX]; /* where each listens */
     bool datagram[CHANNEL_LISTENERS_MAX];                    /* which of them have no connections */
     struct datagram_socket sockets[CHANNEL_LISTENERS_MAX];   /* of those alone */
+    bool records[CHANNEL_LISTENERS_MAX]; /* whose connections keep messages apart */
     struct proxy_gate gate;
     bool retired; /* the handler wants this worker to leave */
 };

@@ -78,6 +78,7 @@ bool session_serve(const struct session_plan *plan, struct preforkd_connection *
                    const union socket_address *peer, int listener)
 {
     int how = PREFORKD_CLOSE;
+    c->records = plan->records[listener];
     connection_begin(c, fd, peer, plan->access_log);
     c->listener = plan->listeners[listener];
     bool passed = !plan->gate->required || passes_gate(plan, c);

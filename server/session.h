@@ -13,7 +13,8 @@ struct session_plan {
     void *state;
     bool access_log;
     const struct proxy_gate *gate;
-    char (*listeners)[ADDRESS_TEXT_MAX]; /* where each listens */
+    char (*listeners)[ADDRESS_TEXT_MAX]; /* where each listens, */
+    const bool *records;                 /* and which of them keep messages apart: seqpacket */
 };
 
 /* The client on FD, who came by LISTENER, is served from verify() to finish(), and the connection

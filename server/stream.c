@@ -28,24 +28,34 @@ static size_t take(struct preforkd_connection *c, void *bytes, size_t size)
     return count;
 }
 
-/* At least one byte more into the buffer. As connection_read(); PREFORKD_TOO_LONG: it is full. */
+/* At least one byte more into the buffer, or a record more. As connection_read();
+ * PREFORKD_TOO_LONG: it is full. */
 static ptrdiff_t fill(struct preforkd_connection *c)
 {
     memmove(c->in, c->in + c->in_at, c->in_end - c->in_at);
     c->in_end -= c->in_at;
     c->in_at = 0;
-    if (c->in_end == sizeof c->in)
+    if (c->in_end >= CONNECTION_BUFFER)
         return PREFORKD_TOO_LONG;
-    ptrdiff_t got = read_more(c, c->in + c->in_end, sizeof c->in - c->in_end);
+    size_t room = c->records ? PREFORKD_RECORD_MAX : CONNECTION_BUFFER - c->in_end;
+    ptrdiff_t got = read_more(c, c->in + c->in_end, room);
     c->in_end += got > 0 ? (size_t)got : 0;
     return got;
 }
 
+/* What a recv leaves of a record is lost: it goes by way of the buffer. */
+static ptrdiff_t read_next(struct preforkd_connection *c, void *bytes, size_t size)
+{
+    bool kept = c->in_at < c->in_end;
+    if (!kept && !c->records)
+        return read_more(c, bytes, size);
+    ptrdiff_t got = kept ? 1 : fill(c);
+    return got <= 0 ? got : (ptrdiff_t)take(c, bytes, size);
+}
+
 ptrdiff_t stream_read_some(struct preforkd_connection *c, void *bytes, size_t size)
 {
-    if (c->in_at < c->in_end)
-        return (ptrdiff_t)take(c, bytes, size);
-    return size == 0 ? 0 : read_more(c, bytes, size); /* recv(2) of 0 bytes looks like the end */
+    return size == 0 ? 0 : read_next(c, bytes, size); /* recv(2) of 0 bytes looks like the end */
 }
 
 ptrdiff_t stream_peek(struct preforkd_connection *c, void *bytes, size_t size)
@@ -72,9 +82,9 @@ static void give_back(struct preforkd_connection *c, const void *bytes, size_t s
 
 ptrdiff_t stream_read_exact(struct preforkd_connection *c, void *bytes, size_t size)
 {
-    size_t have = take(c, bytes, size);
+    size_t have = 0;
     while (have < size) {
-        ptrdiff_t got = read_more(c, (char *)bytes + have, size - have);
+        ptrdiff_t got = read_next(c, (char *)bytes + have, size - have);
         if (got == PREFORKD_END && have > 0)
             return PREFORKD_GONE;
         if (got == PREFORKD_TIMEOUT)

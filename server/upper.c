@@ -17,7 +17,7 @@ static void raise_case(char *bytes, ptrdiff_t count)
 static int handle(const struct preforkd_host *host, struct preforkd_connection *connection,
                   void *state)
 {
-    static char bytes[16 * 1024];
+    static char bytes[PREFORKD_RECORD_MAX]; /* a record is answered by one */
     ptrdiff_t got;
     (void)state;
     while ((got = host->read_some(connection, bytes, sizeof bytes)) > 0) {

@@ -107,8 +107,17 @@ struct preforkd_option {
     const char *text;     /* what it is, in a phrase */
 };
 
+/* Records: the messages of a connection by seqpacket:, unix(7). The longest that can be read. */
+#define PREFORKD_RECORD_MAX (256 * 1024)
+
 /* The host's functions. READING AND WRITING wait as long as the configuration's timeouts and the
- * handler's deadline allow; writes are complete or fail. */
+ * handler's deadline allow; writes are complete or fail.
+ *
+ * RECORDS: read_some() returns bytes of one at most, all of them where SIZE suffices, or the rest
+ * next time; to the other functions that read they are a stream. write_all() and flush() send one,
+ * sendfile() any number. A longer one than PREFORKD_RECORD_MAX, or than the socket can send
+ * (212,960 bytes where net.core.wmem_default is 212992), is PREFORKD_FAILED, and the log says so.
+ * One without a byte is passed over: to receive it looks like the end. */
 struct preforkd_host {
     uint32_t abi;  /* PREFORKD_ABI of the host */
     uint32_t size; /* of this structure in the running host */

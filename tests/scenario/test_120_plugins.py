@@ -6,6 +6,7 @@ import struct
 
 from harness import *
 from plugins import *
+from records import *
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.join(HERE, os.pardir, os.pardir)
@@ -116,6 +117,31 @@ def scenario_frames_byte_by_byte_and_all_at_once(t):
     client.client.send(b"\0\0").half_close()
     equal(client.client.recv_all(), b"", "half a frame is answered by nothing")
     client.client.close()
+
+
+def scenario_frames_in_records(t):
+    """Where messages are kept apart: a frame in one, in several, several in one."""
+    path = t.path("records")
+    serve(t, "frames", listen=[f"seqpacket://{path}"]).start()
+    def frame(*body):
+        return struct.pack(">I", sum(map(len, body))) + b"".join(body)
+    value = bytes(i % 251 for i in range(60000))
+    done, count = frame(b"\0"), frame(b"\0", b"\0\0\0\1")
+    with RecordClient(path) as client:
+        def answer(size):
+            data = b""
+            while len(data) < size:
+                data += client.recv()
+            return data
+        whole = frame(b"\1\1k", value)
+        for records in ([whole], [whole[i:i + 700] for i in range(0, len(whole), 700)]):
+            client.send(*records)
+            equal(answer(5), done, "set")
+        client.send(frame(b"\2\1k") + frame(b"\4\0") + frame(b"\4\0")[:3])
+        check(answer(5 + len(value) + 9) == frame(b"\0", value) + count, "get and count")
+        client.send(frame(b"\4\0")[3:])
+        equal(answer(9), count, "count")
+        equal(client.half_close().recv(), b"", "the end")
 
 
 def scenario_frames_too_long(t):

@@ -12,6 +12,7 @@ from datagrams import *
 from harness import *
 from load import Load
 from programs import installed, serve
+from records import *
 
 
 def udp(t, name="echo", **keys):
@@ -67,23 +68,67 @@ def scenario_connections_that_keep_messages_apart(t):
     """seqpacket: each message is answered by one message, for all that have connections."""
     paths = {name: t.path(name) for name in ("echo", "upper", "greet", "chargen", "time")}
     t.daemon(**{n: {"listen": [f"seqpacket://{p}"], "workers": 1} for n, p in paths.items()}).start()
-    def dialled(name):
-        made = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        made.settimeout(LIMIT)
-        made.connect(paths[name])
-        return made
     for name, answer in (("echo", b"ab"), ("upper", b"AB"), ("greet", b"server: hello, client!")):
-        with dialled(name) as client:
+        with RecordClient(paths[name]) as client:
             for _ in range(3):
-                client.send(b"ab")
-                client.send(b"ab")
-                equal([client.recv(100), client.recv(100)], [answer] * 2, name)
-            client.shutdown(socket.SHUT_WR)
-            equal(client.recv(100), b"", "the end")
-    with dialled("time") as client:
-        equal(len(client.recv(100)), 4, "time")
-    with dialled("chargen") as client:
+                client.send(b"ab", b"ab")
+                equal([client.recv(), client.recv()], [answer] * 2, name)
+            equal(client.half_close().recv(), b"", "the end")
+    with RecordClient(paths["time"]) as client:
+        equal(len(client.recv()), 4, "time")
+    with RecordClient(paths["chargen"]) as client:
         equal(client.recv(72), bytes(range(32, 104)), "chargen")
+
+
+def records(t, **keys):
+    """A daemon, started, with echo and upper, one worker each, at paths of their names."""
+    names = ("echo", "upper")
+    d = t.daemon(**{name: {"listen": [f"seqpacket://{t.path(name)}"], "workers": 1, **keys}
+                    for name in names}).start()
+    return d, [t.path(name) for name in names]
+
+
+def scenario_no_record_is_cut(t):
+    """However long, up to what a socket sends by default: as long a one comes back."""
+    _, paths = records(t)
+    for path in paths:
+        with RecordClient(path) as client:
+            for size in (1, 4096, 16385, 65536, 65537, 100000, min(client.longest(), RECORD_MAX), 2):
+                data = bytes(48 + i % 10 for i in range(size))
+                answer = client.ask(data)
+                equal(len(answer), size, f"{path}: length")
+                check(answer == data, f"{path}: {size} bytes")
+
+
+def scenario_a_record_that_is_too_long(t):
+    """Nobody gets a part of it: the connection ends, the log says why, the worker goes on."""
+    d, paths = records(t, access_log=False)
+    for name, path in zip(("echo", "upper"), paths):
+        with RecordClient(path) as client:
+            sends = client.longest()
+        sizes = [RECORD_MAX + 1] + ([sends + 1] if sends < RECORD_MAX else [])  # to read, to answer
+        for count, size in enumerate(sizes, 1):
+            with RecordClient(path, 2 * RECORD_MAX) as client:
+                t.skip_where(client.longest() < size, "net.core.wmem_max is too small")
+                equal(client.ask(b"before"), {"echo": b"before", "upper": b"BEFORE"}[name], name)
+                equal(len(client.ask(bytes(size))), 0, f"{name}: the end, not a part of {size}")
+            line = d.wait_log(msg="connection", service=name, end="record too long", count=count)
+            equal(line["peer"], "unix", "peer")
+        with RecordClient(path) as client:
+            equal(client.ask(b"1"), b"1", f"{name}: the next client")
+        equal(d.service(name)["crashes"], 0, "crashes")
+
+
+def scenario_an_empty_record_is_not_the_end(t):
+    """recv(2) cannot tell them apart. Empty ones are passed over, until the client has ended."""
+    d, paths = records(t, access_log=True)
+    for name, path in zip(("echo", "upper"), paths):
+        with RecordClient(path) as client:
+            equal(client.send(b"", b"", b"").ask(b"1"), b"1", name)
+            client.send(b"2", b"", b"", b"3", b"").half_close()
+            equal([client.recv(), client.recv(), client.recv()], [b"2", b"3", b""], name)
+        line = d.wait_log(msg="connection", service=name)
+        equal((line["bytes_in"], line["bytes_out"], line["end"]), ("3", "3", "client closed"), name)
 
 
 def scenario_the_least_and_the_most(t):

@@ -310,6 +310,7 @@ static void every_end_has_its_name(void **state)
     assert_string_equal(worker_end_names[WORKER_END_LIFETIME], "max_lifetime");
     assert_string_equal(worker_end_names[WORKER_END_GRACEFUL], "graceful_timeout");
     assert_string_equal(worker_end_names[WORKER_END_REFUSED], "refused");
+    assert_string_equal(worker_end_names[WORKER_END_RECORD], "record too long");
     assert_string_equal(worker_end_names[WORKER_END_FAILED], "system error");
 }
 

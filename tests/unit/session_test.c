@@ -62,12 +62,16 @@ static void finish(const struct preforkd_host *h, struct preforkd_connection *co
 
 static const struct proxy_gate no_gate;
 static char listeners[2][ADDRESS_TEXT_MAX] = {"tcp://127.0.0.1:1", "unix:/two"};
+static bool records[2];
 
 /* The connection of open_pair() is served; that it was begun there counts once more. */
 static bool serve(const struct preforkd_handler *handler)
 {
-    const struct session_plan plan = {
-        .handler = handler, .state = &shared, .gate = &no_gate, .listeners = listeners};
+    const struct session_plan plan = {.handler = handler,
+                                      .state = &shared,
+                                      .gate = &no_gate,
+                                      .listeners = listeners,
+                                      .records = records};
     return session_serve(&plan, &c, c.fd, &UNNAMED, 1);
 }
 
@@ -75,6 +79,7 @@ static int begin(void **state)
 {
     memset(&script, 0, sizeof script);
     script.duplicate = -1;
+    records[1] = false;
     return open_pair(state);
 }
 
@@ -201,6 +206,18 @@ static void refused_client_reads_why(void **state)
     assert_int_equal(c.end, WORKER_END_REFUSED);
 }
 
+static void listener_says_whether_there_are_records(void **state)
+{
+    for (int i = 0; i < 2; i++) {
+        close_pair(state);
+        begin(state);
+        client_ends();
+        records[1] = i > 0;
+        serve(&PLAIN);
+        assert_int_equal(c.records, i > 0);
+    }
+}
+
 static void detached_connection_lives_on(void **state)
 {
     (void)state;
@@ -250,6 +267,7 @@ int main(void)
         TEST(abort_is_a_reset),
         TEST(abort_sends_nothing_more),
         TEST(refused_client_reads_why),
+        TEST(listener_says_whether_there_are_records),
         TEST(detached_connection_lives_on),
         TEST(listener_is_the_one_it_came_by),
         TEST(cut_connection_is_finished_all_the_same),

@@ -27,19 +27,32 @@ static const struct preforkd_host *const host = &host_functions;
 
 static const union socket_address UNNAMED = {.any.sa_family = AF_UNIX};
 
-static inline int open_pair(void **state)
+static inline int open_pair_of(int type)
 {
     int ends[2];
-    (void)state;
     memset(&slot, 0, sizeof slot);
     memset(&c, 0x5A, sizeof c); /* nothing may depend on what was there before */
     c.fd = -1;
     c.slot = &slot;
     c.sequence = 0;
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    c.records = type == SOCK_SEQPACKET;
+    assert_int_equal(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends), 0);
     client = ends[1];
     connection_begin(&c, ends[0], &UNNAMED, false);
     return 0;
+}
+
+static inline int open_pair(void **state)
+{
+    (void)state;
+    return open_pair_of(SOCK_STREAM);
+}
+
+/* Messages are kept apart. */
+static inline int open_records(void **state)
+{
+    (void)state;
+    return open_pair_of(SOCK_SEQPACKET);
 }
 
 static inline void client_leaves(void)
