@@ -16,7 +16,7 @@ BEGIN {
     may["server"] = may["client"] = may["supervisor"] = may["supervisor/pool"] = "lib include"
     # Loaded into other programs: of server/ it has what the Makefile compiles into it.
     may["server/preload"] = "lib include server"
-    split("accept proxy_judge slot ucspi", preloaded)
+    split("accept gate proxy_judge slot ucspi", preloaded)
     for (i in preloaded)
         is_preloaded["server/" preloaded[i] ".h"] = 1
 }
