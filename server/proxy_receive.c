@@ -40,11 +40,12 @@ static enum proxy_receive_end failed(int fd, int64_t deadline_ms)
     return socket_error_is_gone(errno) ? PROXY_RECEIVE_SHORT : PROXY_RECEIVE_FAILED;
 }
 
-/* The next bytes, SIZE at most, are put at AT; *GOT says how many, which may be 0. */
-static enum proxy_receive_end some(int fd, uint8_t *at, size_t size, int64_t deadline_ms,
+/* The next bytes, SIZE at most, are put at AT; *GOT says how many, which may be 0, and with FLAGS
+ * of MSG_TRUNC more than SIZE. */
+static enum proxy_receive_end some(int fd, uint8_t *at, size_t size, int flags, int64_t deadline_ms,
                                    size_t *got)
 {
-    ssize_t part = recv(fd, at, size, MSG_DONTWAIT);
+    ssize_t part = recv(fd, at, size, MSG_DONTWAIT | flags);
     *got = part > 0 ? (size_t)part : 0;
     if (part < 0)
         return failed(fd, deadline_ms);
@@ -59,7 +60,7 @@ enum proxy_receive_end proxy_receive(int fd, int64_t deadline_ms, const volatile
     enum proxy_header_state state;
     while ((state = proxy_header_parse(bytes, have, header)) == PROXY_HEADER_MORE) {
         assert(have + header->more <= sizeof bytes);
-        enum proxy_receive_end end = some(fd, bytes + have, header->more, deadline_ms, &got);
+        enum proxy_receive_end end = some(fd, bytes + have, header->more, 0, deadline_ms, &got);
         if (cut && *cut)
             return PROXY_RECEIVE_CUT; /* whatever came was our own doing, or comes too late */
         if (end == PROXY_RECEIVE_SHORT && have == 0)
@@ -69,4 +70,25 @@ enum proxy_receive_end proxy_receive(int fd, int64_t deadline_ms, const volatile
         have += got;
     }
     return state == PROXY_HEADER_DONE ? PROXY_RECEIVE_DONE : PROXY_RECEIVE_BAD;
+}
+
+enum proxy_receive_end proxy_receive_record(int fd, int64_t deadline_ms,
+                                            const volatile sig_atomic_t *cut,
+                                            struct proxy_header *header)
+{
+    uint8_t bytes[PROXY_HEADER_MAX];
+    size_t got = 0;
+    while (got == 0) {
+        enum proxy_receive_end end = some(fd, bytes, sizeof bytes, MSG_TRUNC, deadline_ms, &got);
+        if (cut && *cut)
+            return PROXY_RECEIVE_CUT;
+        if (end != PROXY_RECEIVE_DONE)
+            return end == PROXY_RECEIVE_SHORT ? PROXY_RECEIVE_ABSENT : end;
+    }
+    size_t have = got < sizeof bytes ? got : sizeof bytes;
+    enum proxy_header_state state = proxy_header_parse(bytes, have, header);
+    if (state == PROXY_HEADER_BAD)
+        return PROXY_RECEIVE_BAD;
+    return state == PROXY_HEADER_DONE && header->length == got ? PROXY_RECEIVE_DONE
+                                                               : PROXY_RECEIVE_RECORD;
 }

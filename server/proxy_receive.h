@@ -21,6 +21,7 @@
     X(LATE, "PROXY header late")                                                                   \
     X(ABSENT, "left without a PROXY header") /* not one byte came: a port scan, a simple check */  \
     X(SHORT, "left within the PROXY header")                                                       \
+    X(RECORD, "its first record is not a PROXY header and nothing else")                           \
     X(CUT, "ended by the server")                                                                  \
     X(FAILED, "failed")
 
@@ -38,5 +39,11 @@ extern const char *const proxy_receive_ends[PROXY_RECEIVE_END_COUNT];
  * BAD: HEADER->reason says why. FAILED: errno does. Never closes FD. */
 enum proxy_receive_end proxy_receive(int fd, int64_t deadline_ms, const volatile sig_atomic_t *cut,
                                      struct proxy_header *header);
+
+/* The same of a SOCK_SEQPACKET socket: its first record is the header, all of it, and nothing else.
+ * RECORD: it is not; and one without a byte counts as the end. */
+enum proxy_receive_end proxy_receive_record(int fd, int64_t deadline_ms,
+                                            const volatile sig_atomic_t *cut,
+                                            struct proxy_header *header);
 
 #endif

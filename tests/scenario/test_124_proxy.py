@@ -11,6 +11,7 @@ import time
 import proxy
 from harness import *
 from programs import *
+from records import *
 
 # Every way of serving. Those that wait at their first touch get children to tell the environment:
 # what they have copied themselves is older than the client.
@@ -201,6 +202,53 @@ def scenario_proxy_on_a_unix_socket(t):
               (str(os.getpid()), t.path(kind)), f"{kind}: a connection of the proxy's own")
         line = d.wait_log(msg="connection", service=kind, count=3)
         equal((line["peer"], line.get("proxy")), ("unix", None), f"{kind}: its line")
+
+
+def scenario_a_header_is_a_record(t):
+    """seqpacket: the first record is the header, whole and alone; the next ones are the client's."""
+    kinds = ("echo", "cold", "start", "io_fork")
+    d = behind(t, kinds, proxy_trusted=["unix"])
+    for kind in kinds:
+        d.change(kind, listen=[f"seqpacket://{t.path(kind)}"])
+    d.start()
+    def served(kind, header):
+        """(variables, the rest) of what comes back; programs write as many records as they like."""
+        with RecordClient(t.path(kind)) as client:
+            client.send(header, b"hello\n").half_close()
+            return rest_of(kind, client.recv_all())
+    for kind in kinds:
+        for header in (proxy.v1(), proxy.v2(), proxy.v2(tlvs=proxy.tlv(proxy.NOOP, bytes(3000)))):
+            variables, rest = served(kind, header)
+            equal((rest, variables.get("TCPREMOTEIP", CLIENT[0])), (b"hello\n", CLIENT[0]), kind)
+        wrong = (proxy.v1()[:-1], proxy.v2()[:20], proxy.v1() + b"x", proxy.v2() + b"hello\n",
+                 proxy.v2() + bytes(8000))
+        for data in wrong:
+            with RecordClient(t.path(kind)) as client:
+                client.send(data)
+                with contextlib.suppress(ConnectionError):
+                    equal(client.recv(), b"", f"{kind}: answer to {data[:60]}")
+        wait_refused(d, kind, len(wrong))
+        wait_until(lambda: len(refusals(d, kind)) == len(wrong), f"{kind}: lines")
+        equal(set(refusals(d, kind)),
+              {("unix", "its first record is not a PROXY header and nothing else")}, kind)
+        equal(served(kind, proxy.v2_local())[1], b"hello\n", kind)
+    check_calm(d)
+
+
+def scenario_preforkc_is_a_proxy(t):
+    """send --proxy, over what keeps messages apart and what does not."""
+    d = behind(t, ("echo",), proxy_trusted=["unix", "127.0.0.1"])
+    (tcp,) = d.services["echo"]["listen"]
+    addresses = [tcp, f"seqpacket://{t.path('records')}"]
+    d.change("echo", listen=addresses)
+    d.start()
+    for address in addresses:
+        for version in ("v1", "v2"):
+            done = t.run("preforkc", "send", "--proxy", f"{version}:192.0.2.1:4711-192.0.2.2:80",
+                         address, "one", "two")
+            equal((done.returncode, done.stdout), (0, "one\ntwo\n"), f"{address} {version}")
+    d.wait_log(msg="connection", count=4)
+    equal({line["peer"] for line in d.log_lines(msg="connection")}, {"192.0.2.1:4711"}, "peers")
 
 
 # ---- headers that come slowly, or together with more

@@ -47,15 +47,26 @@ static int server, client;
 static volatile sig_atomic_t cut;
 static struct proxy_header header;
 
-static int open_pair(void **state)
+static int open_of(int type)
 {
     int ends[2];
-    (void)state;
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    assert_int_equal(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends), 0);
     server = ends[0];
     client = ends[1];
     cut = 0;
     return 0;
+}
+
+static int open_pair(void **state)
+{
+    (void)state;
+    return open_of(SOCK_STREAM);
+}
+
+static int open_records(void **state)
+{
+    (void)state;
+    return open_of(SOCK_SEQPACKET);
 }
 
 static int close_pair(void **state)
@@ -253,6 +264,62 @@ static void nonblocking_socket_is_waited_for(void **state)
     assert_int_equal(waitpid(slow, NULL, 0), slow);
 }
 
+/* Records. */
+
+static enum proxy_receive_end receive_record(int64_t ms)
+{
+    return proxy_receive_record(server, clock_now_ms() + ms, &cut, &header);
+}
+
+static void header_is_the_first_record(void **state)
+{
+    for (size_t i = 0; i < HEADER_COUNT; i++) {
+        client_sends(HEADERS[i].bytes, HEADERS[i].length);
+        client_sends(PAYLOAD, sizeof PAYLOAD - 1);
+        assert_int_equal(receive_record(LIMIT), PROXY_RECEIVE_DONE);
+        assert_int_equal(header.length, HEADERS[i].length);
+        expect_unread(PAYLOAD);
+        close_pair(state);
+        open_records(state);
+    }
+}
+
+/* Not a byte less, and no byte of a client's behind it: it would be lost. */
+static void record_is_exactly_the_header(void **state)
+{
+    char bytes[PROXY_HEADER_MAX + 1] = {0};
+    for (size_t i = 0; i < HEADER_COUNT; i++) {
+        size_t length = HEADERS[i].length;
+        memcpy(bytes, HEADERS[i].bytes, length);
+        for (size_t part = 1; part < length; part++) {
+            client_sends(bytes, part);
+            assert_int_equal(receive_record(LIMIT), PROXY_RECEIVE_RECORD);
+        }
+        client_sends(bytes, length + 1);
+        assert_int_equal(receive_record(LIMIT), PROXY_RECEIVE_RECORD);
+        client_sends(bytes, sizeof bytes);
+        assert_int_equal(receive_record(LIMIT), PROXY_RECEIVE_RECORD);
+        close_pair(state);
+        open_records(state);
+    }
+    client_sends("GET /", 5);
+    assert_int_equal(receive_record(LIMIT), PROXY_RECEIVE_BAD);
+}
+
+static void no_record_is_no_header(void **state)
+{
+    assert_int_equal(receive_record(SOON), PROXY_RECEIVE_LATE);
+    client_sends("", 0);
+    assert_int_equal(receive_record(LIMIT), PROXY_RECEIVE_ABSENT);
+    client_leaves();
+    assert_int_equal(receive_record(LIMIT), PROXY_RECEIVE_ABSENT);
+    close_pair(state);
+    open_records(state);
+    shutdown(server, SHUT_RDWR);
+    cut = 1;
+    assert_int_equal(receive_record(LIMIT), PROXY_RECEIVE_CUT);
+}
+
 /* Signals come every 5 ms from here on. */
 
 static void on_cut(int number)
@@ -333,6 +400,9 @@ int main(void)
         TEST(longest_header_is_read, close_pair),
         TEST(other_errors_are_failures, close_pair),
         TEST(nonblocking_socket_is_waited_for, close_pair),
+        cmocka_unit_test_setup_teardown(header_is_the_first_record, open_records, close_pair),
+        cmocka_unit_test_setup_teardown(record_is_exactly_the_header, open_records, close_pair),
+        cmocka_unit_test_setup_teardown(no_record_is_no_header, open_records, close_pair),
         TEST(cut_ends_waiting, silence),
         TEST(cut_before_waiting_is_seen, silence),
         TEST(other_signals_change_nothing, silence),
