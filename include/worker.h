@@ -74,6 +74,7 @@ static inline int worker_cut_value(uint32_t sequence, enum worker_end reason)
 
 /* What all workers of a pool have in common; made before the first fork. */
 struct worker_plan {
+    const struct config *config; /* of which this is one service */
     const struct config_service *service;
     const int *listeners; /* listening sockets; worker i has them at the same numbers */
     int listener_count;

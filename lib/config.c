@@ -91,6 +91,7 @@ void config_release(struct config *config)
     config_key_release(config_log_keys, &config->log);
     credentials_free(config->credentials);
     free(config->services);
+    free(config->udp_ports);
     free(config->file);
     free(config);
 }

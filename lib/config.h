@@ -94,6 +94,8 @@ struct config {
     struct credentials *credentials; /* what pools become; NULL: they stay who we are */
     struct config_service *services;
     size_t service_count;
+    in_port_t *udp_ports; /* of all services, also of those that a snapshot leaves out */
+    size_t udp_port_count;
 };
 
 #undef COUNT
@@ -154,7 +156,7 @@ uint32_t config_scoreboard_slots(const struct config_service *service);
 /* The effective configuration, as a file that reads back to the same model. */
 void config_print(const struct config *config, struct buffer *out);
 
-/* What one pool needs to know: the log settings and its service. */
+/* What one pool needs to know: the log settings, its service, and the UDP ports of all. */
 void config_print_snapshot(const struct config *config, const struct config_service *service,
                            struct buffer *out);
 

@@ -67,6 +67,9 @@
            "tells the client") \
     LIST(proxy_trusted, "who may send one: [ \"10.0.0.0/8\", \"::1\", \"unix\" ]; others are refused") \
     DURATION(proxy_timeout, 3000, 10, CONFIG_DAY_MS, "the header must be there by then") \
+    COUNT(datagram_rate, 1000, 0, 1000000, \
+          "UDP: how often per second built-in handlers answer one address at most; loopback is exempt; " \
+          "0 = any number") \
     MODE(socket_mode, 0666, "permissions of Unix sockets in the file system") \
     BOOLEAN(access_log, true, "one log line per connection")
 

@@ -199,6 +199,7 @@ void config_print_resolved(const struct config *config, struct buffer *out)
 void config_print_snapshot(const struct config *config, const struct config_service *service,
                            struct buffer *out)
 {
+    config_ports_print(out, config);
     print_log(out, config);
     buffer_printf(out, "services = {\n");
     print_service(out, service, DETAIL_PLACES);

@@ -103,13 +103,18 @@ static void read_root(struct config_reader *reader, const config_setting_t *root
 {
     static const char *const special[] = {"log", "services", NULL};
     static const char *const more[] = {"log", "services", "*credentials", NULL};
+    static const char *const snapshot[] = {"log", "services", CONFIG_PORTS_KEY, NULL};
     static const char *const none[] = {NULL};
     struct config *config = reader->config;
     const config_setting_t *log = config_setting_get_member(root, "log");
     const config_setting_t *services = config_setting_get_member(root, "services");
+    const config_setting_t *ports = config_setting_get_member(root, CONFIG_PORTS_KEY);
     config_key_defaults(config_global_keys, config);
     config_key_defaults(config_log_keys, &config->log);
-    config_read_group(reader, root, config_global_keys, config, reader->resolved ? more : special);
+    config_read_group(reader, root, config_global_keys, config,
+                      reader->lookup     ? special
+                      : reader->resolved ? more
+                                         : snapshot);
     if (reader->resolved)
         config_resolved_read_global(reader, root);
     if (log && config_setting_type(log) == CONFIG_TYPE_GROUP)
@@ -118,6 +123,9 @@ static void read_root(struct config_reader *reader, const config_setting_t *root
         config_wrong_type(reader, log, "a group { level = …; format = …; }");
     if (services)
         read_services(reader, services);
+    config_ports_gather(config);
+    if (ports)
+        config_ports_read(config, ports);
     config_check_global(reader, root);
 }
 

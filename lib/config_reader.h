@@ -87,6 +87,13 @@ void config_print_value(struct buffer *out, const struct config_key *key, const 
 /* Write WORD as a libconfig string, quotes included. */
 void config_print_word(struct buffer *out, const char *word);
 
+/* The UDP ports of all services: from their addresses; of a snapshot, which has but one service,
+ * from a key that no file can have; and into one. */
+#define CONFIG_PORTS_KEY "*udp_ports"
+void config_ports_gather(struct config *config);
+void config_ports_read(struct config *config, const config_setting_t *ports);
+void config_ports_print(struct buffer *out, const struct config *config);
+
 /* Print what was looked up for a service, and for a user (NULL: nothing). */
 void config_resolved_print_service(struct buffer *out, const struct config_service *service);
 void config_resolved_print_credentials(struct buffer *out, const struct credentials *credentials,

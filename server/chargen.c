@@ -8,7 +8,7 @@
  */
 #include "server/handler.h"
 
-#include "server/datagram.h"
+#include "server/datagram_guard.h"
 
 #define PRINTABLE  95
 #define LINE       72
@@ -45,7 +45,7 @@ static void datagram(const struct preforkd_host *host, struct preforkd_datagram 
     size_t size;
     host->datagram_bytes(d, &size);
     (void)state;
-    if (datagram_message_is_from_client(d))
+    if (datagram_guard_passes(d))
         host->datagram_reply(d, pattern(), size < PATTERN_BYTES ? size : PATTERN_BYTES);
 }
 

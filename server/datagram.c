@@ -57,6 +57,7 @@ static int receive(int fd, int count, int flags)
         d->cut = (messages[i].msg_hdr.msg_flags & MSG_TRUNC) != 0;
         d->asked_length = messages[i].msg_hdr.msg_controllen;
         d->reply = NULL;
+        d->withheld = false;
     }
     return got;
 }
@@ -130,6 +131,8 @@ int datagram_serve(const struct datagram_plan *plan, int fd, const struct datagr
         slot_begin(plan->slot, &d->peer);
         slot_moved_in(plan->slot, d->size);
         plan->handler->datagram(&host_functions, d, plan->state);
+        if (d->withheld)
+            SCOREBOARD_STORE(plan->slot->refused, SCOREBOARD_LOAD(plan->slot->refused) + 1);
     }
     if (count > 0) {
         datagram_send_replies(batch, count, socket->reply_fd, plan->slot);

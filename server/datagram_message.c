@@ -80,35 +80,3 @@ void datagram_message_reply(struct preforkd_datagram *d, const void *bytes, size
     d->reply = bytes;
     d->reply_size = size;
 }
-
-/* Of services that answer datagrams and are not privileged anyway: Memcached, SSDP, mDNS, CLDAP's
- * like, Quake, Steam, BitTorrent and whatever else has been used to reflect. */
-static bool reflects(unsigned port)
-{
-    static const unsigned known[] = {1194, 1434,  1900,  3283,  3478,  3702,  5353, 5683,
-                                     6881, 10001, 11211, 27015, 27960, 33848, 37810};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (known[i] == port)
-            return true;
-    return false;
-}
-
-static bool is_for_many(const struct preforkd_datagram *d)
-{
-    struct in_pktinfo info;
-    struct in6_pktinfo info6;
-    if (datagram_message_asked(d, &info))
-        return info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
-    return datagram_message_asked6(d, &info6) && IN6_IS_ADDR_MULTICAST(&info6.ipi6_addr);
-}
-
-bool datagram_message_is_from_client(const struct preforkd_datagram *d)
-{
-    if (d->peer.any.sa_family == AF_UNIX)
-        return true;
-    if (is_for_many(d))
-        return false;
-    unsigned port =
-        ntohs(d->peer.any.sa_family == AF_INET6 ? d->peer.in6.sin6_port : d->peer.in.sin_port);
-    return port >= IPPORT_RESERVED && !reflects(port);
-}

@@ -24,8 +24,9 @@
 /* Where datagrams come in. */
 struct datagram_socket {
     int reply_fd; /* the same socket by another number: a drain signal leaves it alone */
-    union socket_address bound; /* to this */
-    const char *listener;       /* as the configuration has it */
+    union socket_address bound;   /* to this */
+    const char *listener;         /* as the configuration has it */
+    struct datagram_guard *guard; /* of handlers that answer whatever they are sent */
 };
 
 struct preforkd_datagram {
@@ -40,7 +41,8 @@ struct preforkd_datagram {
     size_t asked_length;                             /* 0: not known, or of no interest */
     const void *reply;                               /* NULL: there is none */
     size_t reply_size;
-    size_t sent; /* of the reply */
+    size_t sent;   /* of the reply */
+    bool withheld; /* the guard let no reply pass */
     char bytes[DATAGRAM_MAX];
 };
 
@@ -56,10 +58,5 @@ const char *datagram_message_local(struct preforkd_datagram *datagram);
 const char *datagram_message_listener(const struct preforkd_datagram *datagram);
 int datagram_message_is_cut(const struct preforkd_datagram *datagram);
 void datagram_message_reply(struct preforkd_datagram *datagram, const void *bytes, size_t size);
-
-/* May a service that answers whatever it is sent answer this one? Not where the sender's port is
- * that of another service, which might answer in turn, for ever, or have been forged to hurt its
- * owner; nor where it was sent to everybody (broadcast, multicast), who would all answer. */
-bool datagram_message_is_from_client(const struct preforkd_datagram *datagram);
 
 #endif

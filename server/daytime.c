@@ -5,7 +5,7 @@
  */
 #include "server/handler.h"
 
-#include "server/datagram.h"
+#include "server/datagram_guard.h"
 
 #include <time.h>
 
@@ -30,7 +30,7 @@ static void datagram(const struct preforkd_host *host, struct preforkd_datagram 
 {
     static char text[96]; /* until the reply is sent; the same for a whole batch */
     (void)state;
-    if (datagram_message_is_from_client(d))
+    if (datagram_guard_passes(d))
         host->datagram_reply(d, text, write_time(text, sizeof text));
 }
 

@@ -4,7 +4,7 @@
  */
 #include "server/handler.h"
 
-#include "server/datagram.h"
+#include "server/datagram_guard.h"
 
 /* A record is answered by one. A worker has one client; only pages that are used cost memory. */
 static char bytes[PREFORKD_RECORD_MAX];
@@ -26,7 +26,7 @@ static void datagram(const struct preforkd_host *host, struct preforkd_datagram 
     size_t size;
     const void *sent = host->datagram_bytes(d, &size);
     (void)state;
-    if (datagram_message_is_from_client(d))
+    if (datagram_guard_passes(d))
         host->datagram_reply(d, sent, size);
 }
 

@@ -9,7 +9,7 @@
  */
 #include "server/handler.h"
 
-#include "server/datagram.h"
+#include "server/datagram_guard.h"
 
 #include <errno.h>
 #include <iconv.h>
@@ -163,7 +163,7 @@ static void datagram(const struct preforkd_host *host, struct preforkd_datagram 
         host->datagram_log(d, PREFORKD_LOG_INFO, "message", "text", m.text, m.text_length);
         m.text_length = 0;
     }
-    if (datagram_message_is_from_client(d))
+    if (datagram_guard_passes(d))
         host->datagram_reply(d, greet.answer, greet.answer_length);
 }
 

@@ -20,7 +20,7 @@
 
 void serve_prepare(struct serve *s, const struct worker_plan *plan)
 {
-    struct address address;
+    struct address address = {0};
     s->plan = plan;
     for (int i = 0; i < plan->listener_count; i++) {
         int type = SOCK_STREAM;
@@ -42,6 +42,21 @@ bool serve_takes_datagrams(const struct serve *s)
         if (s->datagram[i])
             return true;
     return false;
+}
+
+int serve_guard_datagrams(struct serve *s, struct error *error)
+{
+    const struct config *config = s->plan->config;
+    if (s->plan->service->kind != CONFIG_BUILT_IN || !serve_takes_datagrams(s))
+        return 0;
+    if (datagram_guard_init(&s->guard, s->plan->service->datagram_rate, error) < 0)
+        return -1;
+    for (size_t i = 0; i < config->udp_port_count; i++)
+        datagram_guard_add(&s->guard, config->udp_ports[i]);
+    for (int i = 0; i < s->plan->listener_count; i++)
+        if (s->datagram[i])
+            datagram_guard_watch(&s->guard, &s->sockets[i]);
+    return 0;
 }
 
 void serve_open_replies(struct serve *s)

@@ -9,7 +9,7 @@
 #include "include/channel.h"
 #include "include/worker.h"
 #include "server/connection.h"
-#include "server/datagram_message.h"
+#include "server/datagram_guard.h"
 #include "server/proxy_gate.h"
 
 struct serve {
@@ -22,12 +22,16 @@ struct serve {
     bool datagram[CHANNEL_LISTENERS_MAX];                    /* which of them have no connections */
     struct datagram_socket sockets[CHANNEL_LISTENERS_MAX];   /* of those alone */
     bool records[CHANNEL_LISTENERS_MAX]; /* whose connections keep messages apart */
+    struct datagram_guard guard;
     struct proxy_gate gate;
     bool retired; /* the handler wants this worker to leave */
 };
 
 /* In the pool, before any fork: what the listeners are, and who may speak for clients. */
 void serve_prepare(struct serve *serve, const struct worker_plan *plan);
+
+/* The same for a handler of ours: which datagrams are answered. 0, or -1 with ERROR. */
+int serve_guard_datagrams(struct serve *serve, struct error *error);
 
 /* Does any listener take datagrams? */
 bool serve_takes_datagrams(const struct serve *serve);

@@ -5,7 +5,7 @@
  */
 #include "server/handler.h"
 
-#include "server/datagram.h"
+#include "server/datagram_guard.h"
 
 #include <arpa/inet.h>
 #include <time.h>
@@ -31,7 +31,7 @@ static void datagram(const struct preforkd_host *host, struct preforkd_datagram 
     static uint32_t now; /* until the reply is sent; the same for a whole batch */
     (void)state;
     now = number();
-    if (datagram_message_is_from_client(d))
+    if (datagram_guard_passes(d))
         host->datagram_reply(d, &now, sizeof now);
 }
 

@@ -5,7 +5,7 @@
  */
 #include "server/handler.h"
 
-#include "server/datagram.h"
+#include "server/datagram_guard.h"
 
 static void raise_case(char *bytes, ptrdiff_t count)
 {
@@ -35,7 +35,7 @@ static void datagram(const struct preforkd_host *host, struct preforkd_datagram 
     char *bytes = (char *)(uintptr_t)host->datagram_bytes(d, &size);
     (void)state;
     raise_case(bytes, (ptrdiff_t)size);
-    if (datagram_message_is_from_client(d))
+    if (datagram_guard_passes(d))
         host->datagram_reply(d, bytes, size);
 }
 

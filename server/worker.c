@@ -61,6 +61,8 @@ int worker_prepare(const struct worker_plan *plan, struct error *error)
     serve_prepare(&self.serve, plan);
     if (config_is_program(plan->service))
         return serve_check(&self.serve, error) < 0 ? -1 : prepare_program(plan, error);
+    if (serve_guard_datagrams(&self.serve, error) < 0)
+        return -1;
     self.serve.handler = handler_init(plan->service, plan->scoreboard, &self.serve.state, error);
     return self.serve.handler ? serve_check(&self.serve, error) : -1;
 }

@@ -298,6 +298,7 @@ int pool_init(struct pool *pool, unsigned generation, int listeners, struct erro
     if (!pool->config)
         return -1;
     pool->service = &pool->config->services[0];
+    pool->plan.config = pool->config;
     pool->plan.service = pool->service;
     pool->plan.generation = generation;
     log_configure((enum log_level)pool->config->log.level,

@@ -3,6 +3,7 @@
 import os
 import select
 import socket
+import struct
 import time
 
 from harness import *
@@ -75,6 +76,26 @@ def has_ipv6():
         return True
     except OSError:
         return False
+
+
+def own_address():
+    """An IPv4 address of this machine that is not loopback's; None where it has none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return None
+        host = probe.getsockname()[0]
+    return None if host.startswith("127.") else host
+
+
+def forge(source, where, data):
+    """Send DATA to WHERE as if it came from SOURCE; needs root. The kernel fills in what is 0."""
+    header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 0, 0, 0, 64, socket.IPPROTO_UDP, 0,
+                         socket.inet_aton(source[0]), socket.inet_aton(where[0]))
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+        raw.sendto(header + struct.pack("!HHHH", source[1], where[1], 8 + len(data), 0) + data,
+                   (where[0], 0))
 
 
 class Crowd:

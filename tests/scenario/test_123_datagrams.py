@@ -162,35 +162,115 @@ def scenario_answers_come_from_where_was_asked(t):
         d.stop()
 
 
+ANSWERING = ("echo", "upper", "chargen", "daytime", "time", "greet")
+
+
+def refused(d, name=None):
+    return d.service(name)["connections"]["refused"]
+
+
 def scenario_other_services_are_not_answered(t):
-    """A source that is a service itself: it might answer in turn, or be somebody's victim."""
-    ports = {name: t.port() for name in ("echo", "upper", "chargen", "daytime", "time", "greet")}
+    """A source that is a service itself: it might answer in turn, or be somebody's victim. Known
+    are reflecting ones, privileged ones, and all of our own, on whatever host."""
+    ports = {name: t.port() for name in ANSWERING}
     d = t.daemon(**{n: {"listen": [f"udp://127.0.0.1:{p}"], "workers": 1}
                     for n, p in ports.items()}).start()
-    sources = [1900, 11211] + ([7, 19, 53] if t.is_root else [])
+    sources = [1900, 11211, *ports.values()] + ([7, 19, 53] if t.is_root else [])
     for name, port in ports.items():
         for host, source in enumerate(sources, 20):
             with Asker(t, port, (f"127.0.7.{host}", source)) as asker:
                 asker.send(b"x")
-                wait_until(lambda: taken(d, name) == host - 19, "it has come")
-                check(not asker.has_answer(0.02), f"{name} answered port {source}")
+                wait_until(lambda: refused(d, name) == host - 19, "it has come")
+                check(not asker.has_answer(0.01), f"{name} answered port {source}")
         check(ask(t, port, b"x"), f"{name} answers others")
+        equal(taken(d, name), len(sources) + 1, "taken")
 
 
-def scenario_two_echo_services_do_not_talk_for_ever(t):
-    """One forged datagram between them ends there, because of its port."""
-    t.skip_where(not t.is_root, "needs port 7")
-    d = t.daemon(echo={"listen": ["udp://127.0.9.1:7"], "workers": 1},
-                 upper={"listen": ["udp://127.0.9.2:7"], "workers": 1})
-    d.start()
-    equal(ask(t, ("127.0.9.1", 7), b"x"), b"x", "echo")
+def scenario_a_port_that_the_configuration_does_not_name_is_known(t):
+    """Chosen by the kernel, as it might be that of a socket that was inherited: it is ours."""
+    d = t.daemon(echo={"listen": ["udp://127.0.0.1:0"], "workers": 1}).start()
+    port = int(d.service()["listen"][0].rsplit(":", 1)[1])
+    equal(ask(t, port, b"x"), b"x", "others are answered")
+    with Asker(t, port, ("127.0.7.1", port)) as asker:
+        asker.send(b"x")
+        wait_until(lambda: refused(d) == 1, "it has come")
+        check(not asker.has_answer(0.01), "it was answered")
+
+
+def scenario_services_do_not_talk_to_each_other_for_ever(t):
+    """One forged datagram from each to each, itself included, ends there."""
+    t.skip_where(not t.is_root, "needs root to forge them")
+    ports = {name: t.port() for name in ANSWERING}
+    d = t.daemon(**{n: {"listen": [f"udp://127.0.0.1:{p}"], "workers": 2}
+                    for n, p in ports.items()}).start()
+    for port in ports.values():
+        for source in ports.values():
+            forge(("127.0.0.1", source), ("127.0.0.1", port), b"x" * 40)
+    for name, port in ports.items():
+        wait_until(lambda: taken(d, name) >= len(ports), "all have come")
+        for _ in range(20):
+            check(ask(t, port, b"x"), "it answers others")
+        equal((taken(d, name), refused(d, name)), (len(ports) + 20, len(ports)), "nothing else came")
+
+
+def scenario_a_service_that_comes_later_knows_the_others(t):
+    """And so does not answer them, who have not been started anew and know nothing of it."""
+    first, second = t.port(), t.port()
+    d = t.daemon(echo={"listen": [f"udp://127.0.0.1:{first}"], "workers": 1}).start()
+    pids = d.worker_pids()
+    d.add("upper", listen=[f"udp://127.0.0.1:{second}"], workers=1)
+    d.reload()
+    equal(d.worker_pids("echo"), pids, "echo's worker")
+    with Asker(t, second, ("127.0.7.1", first)) as asker:
+        asker.send(b"x")
+        wait_until(lambda: refused(d, "upper") == 1, "it has come")
+        check(not asker.has_answer(0.01), "upper answered echo's port")
+
+
+def scenario_two_hosts_do_not_talk_for_ever(t):
+    """Two daemons that do not know of each other: what goes around between them faster than
+    datagram_rate dies out."""
+    host = own_address()
+    t.skip_where(not t.is_root or not host, "needs root to forge, and an address")
+    ports, daemons = [t.port(), t.port()], []
+    for port, handler in zip(ports, ("echo", "upper")):
+        keys = {"listen": [f"udp://0.0.0.0:{port}"], "workers": 2, "access_log": False,
+                "datagram_rate": 100}
+        daemons.append(t.daemon(handler, **{handler: keys}).start())
+    for _ in range(3):
+        forge((host, ports[1]), (host, ports[0]), b"forged")
+    def has_ended():
+        before = [taken(d) for d in daemons]
+        time.sleep(0.2)
+        return before[0] > 3 and before == [taken(d) for d in daemons]
+    wait_until(has_ended, "it ends")
+    equal(sum(refused(d) for d in daemons), 3, "each of the three was left unanswered once")
+
+
+def scenario_an_address_is_answered_so_often_a_second(t):
+    """datagram_rate is for who is not this machine's loopback; 0 is no limit."""
+    host, port = own_address(), t.port()
+    t.skip_where(not host, "no address but loopback's")
+    d = t.daemon(echo={"listen": [f"udp://*:{port}"], "workers": 2, "datagram_rate": 2}).start()
+    with Asker(t, (host, port), (host, 0)) as asker:
+        for _ in range(100):
+            asker.send(b"x")
+        wait_until(lambda: taken(d) == 100, "all have come")
+        answers = 0
+        while asker.has_answer(0.1):
+            asker.recv()
+            answers += 1
+        check(2 <= answers < 100, f"{answers} answers")
+        equal(refused(d), 100 - answers, "those that were not answered are counted")
+    with Asker(t, port) as asker:
+        for _ in range(100):
+            equal(asker.ask(b"x"), b"x", "loopback")
     d.stop()
-    # What echo would get, were its client upper: sent by ourselves before upper is there.
-    d = t.daemon("other", echo={"listen": ["udp://127.0.9.1:7"], "workers": 1}).start()
-    with Asker(t, ("127.0.9.1", 7), ("127.0.9.2", 7)) as forged:
-        forged.send(b"x")
-        wait_until(lambda: taken(d) == 1, "it has come")
-        check(not forged.has_answer(0.1), "echo answered echo")
+    d.change("echo", datagram_rate=0)
+    d.start()
+    with Asker(t, (host, port), (host, 0)) as asker:
+        for _ in range(100):
+            equal(asker.ask(b"x"), b"x", "no limit")
 
 
 # ---- many clients, one pool

@@ -72,6 +72,36 @@ static void service_arrives_as_it_was_sent(void **state)
     buffer_release(&after);
 }
 
+/* Of services that the pool does not know otherwise. */
+static void udp_ports_of_all_services_arrive(void **state)
+{
+    char file[] = "/tmp/config_snapshot_test.XXXXXX";
+    static const char text[] =
+        "services = {\n"
+        " a = { listen = \"udp://127.0.0.1:7000\"; handler = \"echo\"; };\n"
+        " b = { listen = [ \"udp://[::1]:7001\", \"tcp://127.0.0.1:7002\",\n"
+        "   \"udp://127.0.0.1:0\", \"unixgram:@b\" ]; handler = \"echo\"; };\n"
+        " c = { listen = \"udp://127.0.0.2:7000\"; handler = \"echo\"; };\n"
+        "};\n";
+    struct buffer errors = {0};
+    int there = mkstemp(file);
+    (void)state;
+    assert_int_equal(write(there, text, sizeof text - 1), sizeof text - 1);
+    close(there);
+    config_release(config);
+    config = config_load(file, &errors);
+    unlink(file);
+    if (!config)
+        fail_msg("%s", buffer_text(&errors));
+    fd = config_snapshot_create(config, &config->services[2], &error);
+    arrived = config_snapshot_read(fd, &error);
+    if (!arrived)
+        fail_msg("%s", error.text);
+    assert_int_equal(arrived->udp_port_count, 2);
+    assert_int_equal(arrived->udp_ports[0], 7000);
+    assert_int_equal(arrived->udp_ports[1], 7001);
+}
+
 static void it_may_be_read_again(void **state)
 {
     (void)state;
@@ -153,6 +183,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(service_arrives_as_it_was_sent, make, release),
+        cmocka_unit_test_setup_teardown(udp_ports_of_all_services_arrive, make, release),
         cmocka_unit_test_setup_teardown(it_may_be_read_again, make, release),
         cmocka_unit_test_setup_teardown(long_words_arrive, make, release),
         cmocka_unit_test_setup_teardown(nobody_changes_it_on_the_way, make, release),

@@ -4,6 +4,7 @@
  * and from where they come, senders that cannot or must not be answered.
  */
 #include "server/datagram.h"
+#include "server/datagram_guard.h"
 
 #include "server/host.h"
 #include "supervisor/listener_bind.h"
@@ -26,8 +27,9 @@
 
 static struct scoreboard_worker slot;
 static int server, client; /* -1: not open */
+static struct datagram_guard guard;
 /* Within serve(): reply_fd is the server by another number. */
-static struct datagram_socket server_socket = {.listener = "udp://*:1"};
+static struct datagram_socket server_socket = {.listener = "udp://*:1", .guard = &guard};
 static int refusals; /* so often sending says that there is no room */
 static union socket_address server_address;
 static socklen_t server_length;
@@ -66,7 +68,7 @@ static void handle(const struct preforkd_host *host, struct preforkd_datagram *d
     assert_ptr_equal(state, &seen);
     seen.count++;
     seen.cut = host->datagram_is_cut(d);
-    seen.from_client = datagram_message_is_from_client(d);
+    seen.from_client = datagram_guard_passes(d);
     snprintf(seen.peer, sizeof seen.peer, "%s", host->datagram_peer(d));
     snprintf(seen.local, sizeof seen.local, "%s", host->datagram_local(d));
     assert_string_equal(host->datagram_listener(d), "udp://*:1");
@@ -600,6 +602,9 @@ static void a_socket_that_does_not_block_is_waited_for(void **state)
 
 int main(void)
 {
+    struct error error;
+    if (datagram_guard_init(&guard, 0, &error) < 0)
+        return 1;
 #define TEST(name) cmocka_unit_test_setup_teardown(name, prepare, release)
     const struct CMUnitTest tests[] = {
         TEST(an_answer_comes_back),

@@ -5,7 +5,7 @@
  */
 #include "server/handler.h"
 
-#include "server/datagram_message.h"
+#include "server/datagram_guard.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -48,6 +48,8 @@ static int stopping(void)
 }
 
 static struct preforkd_datagram request;
+static struct datagram_guard guard;
+static const struct datagram_socket in = {.guard = &guard};
 
 static void log_line(struct preforkd_connection *c, int level, const char *message, const char *key,
                      const void *bytes, size_t size)
@@ -103,6 +105,7 @@ static int serve(const struct preforkd_handler *handler, size_t sends, size_t ta
 static void ask(const struct preforkd_handler *handler, size_t size, unsigned port)
 {
     memset(&request, 0, sizeof request);
+    request.socket = &in;
     memset(request.bytes, 'a', size);
     request.size = size;
     request.peer.in.sin_family = AF_INET;
@@ -254,6 +257,7 @@ static void who_has_no_name_gets_no_answer(void **state)
 {
     (void)state;
     memset(&request, 0, sizeof request);
+    request.socket = &in;
     request.peer.any.sa_family = AF_UNIX;
     handler_echo.datagram(&host, &request, NULL);
     assert_null(request.reply);
@@ -261,6 +265,9 @@ static void who_has_no_name_gets_no_answer(void **state)
 
 int main(void)
 {
+    struct error error;
+    if (datagram_guard_init(&guard, 0, &error) < 0)
+        return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(discard_reads_all_and_says_nothing),
         cmocka_unit_test(daytime_tells_now_in_words),
