@@ -24,7 +24,7 @@ def test_header_is_read_before_the_program_has_its_client():
             turned_away(pool)
             turned_away(pool, b"GET / HTTP/1.1\r\n\r\n")
             assert exchange(pool.connect(), HEADER + b"x" * 9999) == b"x" * 9999
-            assert (worker.wait_exit(), worker.refused, worker.connections) == (0, 2, 1)
+            assert (worker.wait_exit(), worker.refused, worker.connections) == (0, 2, 3)
             lines = worker.said().splitlines()
             assert len(lines) == 2, lines
             for line in lines:
@@ -91,7 +91,8 @@ def test_told_to_leave_within_a_header():
             except ConnectionError:
                 assert status == b""
             assert worker.wait_exit() == EXIT_LEFT
-            assert (worker.phase, worker.connections) == ((PROGRAM, 1) if status else (LEAVING, 0))
+            assert (worker.phase, worker.refused) == ((PROGRAM, 0) if status else (LEAVING, 1))
+            assert worker.connections == 1, "accepted, be it refused or served"
 
 
 def test_late_header():
