@@ -137,8 +137,9 @@ static void hand_datagrams_over(const struct serve *s, int listener)
 {
     const union socket_address nobody = {.any.sa_family = AF_UNSPEC};
     int fd = datagram_wait_take(s->plan->listeners[listener], s->plan->keep_below, s->stopping);
-    if (fd >= 0)
-        slot_begin(s->connection->slot, &nobody);
+    if (fd < 0)
+        return;
+    slot_begin(s->connection->slot, &nobody);
     become_program(s, fd, &nobody, NULL);
 }
 

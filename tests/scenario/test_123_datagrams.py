@@ -547,6 +547,21 @@ def scenario_a_program_that_reads_nothing_is_held_off(t):
         d.stop()
 
 
+def scenario_a_program_that_is_held_off_is_not_started_by_a_stop(t):
+    """Its worker leaves; there is nothing to hand over."""
+    port = t.port()
+    d = serve(t, ["/usr/bin/test", "-S", "/dev/fd/0"], listen=[f"udp://127.0.0.1:{port}"]).start()
+    with Asker(t, port) as asker:
+        asker.send(b"unread")
+        d.wait_log(level="warning", msg="the program ends and leaves its datagram unread; "
+                                        "it is held off")
+        wait_until(lambda: d.workers(state="idle"), "one is held off")
+        d.stop()
+    for line in d.log_lines(msg="connection"):
+        equal((line["end"], line["status"]), ("program ended", "0"), "it got the socket")
+    equal(d.log_lines(level="error"), [], "errors")
+
+
 def scenario_a_program_that_stays_is_ended_by_max_lifetime(t):
     """As any program, and what came meanwhile is read by the next one."""
     d, port = waits(t, "1000000", max_lifetime="1s")
