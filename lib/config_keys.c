@@ -45,6 +45,7 @@ const struct config_key config_limit_keys[] = {CONFIG_LIMIT_KEYS{0}};
 #undef OWNER
 
 const char *const config_proxy_names[] = {"off", "required", NULL};
+const char *const config_drain_names[] = {"backlog", "off", NULL};
 const char *const config_stderr_names[] = {"log", "socket", "null", NULL};
 const char *const config_warm_names[] = {
     [WARM_OFF] = "off", [WARM_START] = "start", [WARM_IO] = "io", NULL};

@@ -56,6 +56,11 @@
     DURATION(start_timeout, 10000, 10, CONFIG_DAY_MS, "a worker or pool must be ready by then") \
     DURATION(graceful_timeout, 30000, 0, 365 * CONFIG_DAY_MS, \
              "how long connections in hand may go on when their worker has to leave") \
+    CHOICE(drain, CONFIG_DRAIN_BACKLOG, config_drain_names, \
+           "at a stop: backlog = serve who is in the queue already, off = close at once") \
+    BOOLEAN(fresh_after_crash, true, \
+            "replace the pool in the background after a worker crashed, so that nobody can guess at its " \
+            "address layout") \
     DURATION(kill_timeout, 5000, 10, CONFIG_DAY_MS, \
              "how long a worker that was told to end its connection may take before SIGKILL") \
     DURATION(restart_delay, 100, 1, CONFIG_DAY_MS, \
@@ -116,7 +121,8 @@
 enum config_proxy { CONFIG_PROXY_OFF, CONFIG_PROXY_REQUIRED };
 extern const char *const config_proxy_names[];
 
-/* Values of stderr and stop_signal. */
+/* Values of drain, stderr and stop_signal. */
+enum config_drain { CONFIG_DRAIN_BACKLOG, CONFIG_DRAIN_OFF };
 enum config_stderr { CONFIG_STDERR_LOG, CONFIG_STDERR_SOCKET, CONFIG_STDERR_NULL };
 #define CONFIG_STOP_SIGNALS(SIGNAL)                                                                \
     SIGNAL(TERM) SIGNAL(INT) SIGNAL(QUIT) SIGNAL(HUP) SIGNAL(USR1) SIGNAL(USR2) SIGNAL(WINCH)
@@ -127,6 +133,7 @@ enum config_stop_signal {
 };
 extern const char *const config_stderr_names[];
 extern const char *const config_warm_names[];
+extern const char *const config_drain_names[];
 extern const char *const config_stop_signal_names[];
 
 enum config_kind {

@@ -28,6 +28,7 @@ enum control_wait {
     CONTROL_WAIT_NONE,
     CONTROL_WAIT_RELOAD,      /* the outcome of the reload that is going on */
     CONTROL_WAIT_NEXT_RELOAD, /* of the one after it */
+    CONTROL_WAIT_UPGRADE,     /* the outcome of the upgrade */
     CONTROL_WAIT_REOPEN,      /* every pool writes to the reopened log */
     CONTROL_WAIT_STOP,        /* the end of the daemon */
 };

@@ -39,10 +39,10 @@ static void run_workers(struct supervisor *s, struct control_client *client,
 static void run_reload(struct supervisor *s, struct control_client *client,
                        const struct arguments *arguments)
 {
-    bool later = s->reload.state != RELOAD_IDLE || s->phase == SUPERVISOR_STARTING;
+    bool later = s->core.change != CORE_CHANGE_NONE || s->core.phase == CORE_STARTING;
     (void)arguments;
     control_wait(client, later ? CONTROL_WAIT_NEXT_RELOAD : CONTROL_WAIT_RELOAD);
-    reload_request(s);
+    dispatch_event(s, (struct core_event){.type = CORE_ON_RELOAD});
 }
 
 /* Its next pool has new processes of what is on the disk now. */
@@ -58,7 +58,8 @@ static void run_restart(struct supervisor *s, struct control_client *client,
     }
     for (size_t i = 0; i < s->service_count; i++)
         if (!name || strcmp(name, s->services[i]->name) == 0)
-            s->services[i]->restart = true;
+            dispatch_event(
+                s, (struct core_event){.type = CORE_ON_RESTART, .service = s->services[i]->number});
     run_reload(s, client, arguments);
 }
 
@@ -70,7 +71,8 @@ static void run_stop(struct supervisor *s, struct control_client *client,
         return;
     }
     control_wait(client, CONTROL_WAIT_STOP);
-    supervisor_stop(s, arguments->count > 0);
+    dispatch_event(
+        s, (struct core_event){.type = arguments->count > 0 ? CORE_ON_STOP_NOW : CORE_ON_STOP});
 }
 
 static void run_reopen_logs(struct supervisor *s, struct control_client *client,

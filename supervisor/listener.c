@@ -227,6 +227,19 @@ void listener_sweep(struct listener_table *table, const struct config *config)
     }
 }
 
+void listener_close(struct listener_table *table, const struct config_service *service)
+{
+    for (size_t i = 0; i < service->listen_count; i++)
+        for (int k = 0; k < service->listens[i].count; k++) {
+            struct listener *l = find(table, service->name, &service->listens[i].found[k]);
+            for (size_t n = 0; l && n < table->count; n++)
+                if (table->entries[n] == l)
+                    table->entries[n] = table->entries[--table->count];
+            if (l)
+                release(l);
+        }
+}
+
 char *listener_print(const struct listener *l, char text[static ADDRESS_TEXT_MAX])
 {
     struct address bound = {.dual_stack = l->address.dual_stack, .length = sizeof bound.socket};

@@ -51,6 +51,9 @@ const struct listener *listener_find(const struct listener_table *table, const c
  * in the configuration. Returns TEXT. */
 char *listener_print(const struct listener *listener, char text[static ADDRESS_TEXT_MAX]);
 
+/* Close those of SERVICE, for every process that holds them. */
+void listener_close(struct listener_table *table, const struct config_service *service);
+
 /* Connections waiting to be accepted and the most there may be; 0 and 0 where the kernel does not
  * tell (Unix sockets) or nobody connects (datagrams). */
 void listener_queue(const struct listener *listener, unsigned *length, unsigned *limit);

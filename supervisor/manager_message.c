@@ -97,7 +97,7 @@ static void add_services(struct line *line, const struct manager_facts *facts)
     if (running < all)
         add(line, "%zu of ", running);
     add(line, "%zu service%s running", all, all == 1 ? "" : "s");
-    add_others(line, facts, facts->phase == SUPERVISOR_STARTING ? "; starting: " : "; degraded: ");
+    add_others(line, facts, facts->phase == CORE_STARTING ? "; starting: " : "; degraded: ");
 }
 
 void manager_message_status(char status[static MANAGER_STATUS_MAX],
@@ -107,7 +107,7 @@ void manager_message_status(char status[static MANAGER_STATUS_MAX],
     status[0] = '\0';
     if (facts->outcome[0] != '\0') {
         add_reason(&line, facts->outcome, PROBLEM_MAX);
-    } else if (facts->phase == SUPERVISOR_STOPPING) {
+    } else if (facts->phase == CORE_STOPPING) {
         add(&line, "stopping, %zu pool%s left", facts->pool_count,
             facts->pool_count == 1 ? "" : "s");
     } else if (facts->reloading) {

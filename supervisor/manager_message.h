@@ -25,7 +25,7 @@ struct manager_message {
 
 /* What manager_message_status() tells of. */
 struct manager_facts {
-    enum supervisor_phase phase;
+    enum core_phase phase;
     bool reloading;
     const char *problem; /* why the last reload was refused; "": it was not */
     const char *outcome; /* why the daemon fails; "": it does not */

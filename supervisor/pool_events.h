@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * pool_events - what READY, trouble and the end of a pool mean for its service, the reload and the
- * start of the daemon.
+ * pool_events - what pools say and how they end, as events for the core, and the log lines of it.
  */
 #ifndef SUPERVISOR_POOL_EVENTS_H
 #define SUPERVISOR_POOL_EVENTS_H
@@ -11,9 +10,7 @@
 /* For pool_process_start(); the owner is the struct supervisor. */
 extern const struct pool_process_events pool_events;
 
-/* A first start that cannot succeed ends the daemon with CODE; later the same is a hold-off, and
- * this does nothing. */
-void pool_events_give_up(struct supervisor *s, struct service *service, enum exit_code code,
-                         const char *why);
+/* Action of the core (core.h): the obituary of a pool. */
+void pool_events_mourn(struct supervisor *s, const struct core_action *action);
 
 #endif

@@ -15,9 +15,6 @@
 #include <errno.h>
 #include <unistd.h>
 
-/* How much longer than its own limits a leaving pool may take: kill_timeout for a worker, and once
- * more for what that leaves behind. */
-#define LEAVE_SPARE_MS 2000
 /* A sound pool says a few things at its start, and a few whenever workers cannot start. */
 #define MESSAGES_BURST      200
 #define MESSAGES_PER_SECOND 50
@@ -32,16 +29,6 @@ static struct pool_process *of_pidfd(struct loop_source *source)
     return (struct pool_process *)(void *)((char *)source - offsetof(struct pool_process, pidfd));
 }
 
-static void kill_pool(struct pool_process *pool, const char *why)
-{
-    if (pool->killed)
-        return;
-    log_warning("pool %d of %s %s, killing it", (int)pool->child.pid, pool->name, why);
-    pool->killed = true;
-    /* Its workers as well: their time was over before the pool's. */
-    child_kill_group(&pool->child);
-}
-
 /* Text of a pool may hold anything; what we keep can be printed and is UTF-8. */
 static void keep_text(struct pool_process *pool, const char *text)
 {
@@ -53,10 +40,9 @@ static void hear(struct pool_process *pool, const struct channel_message *messag
 {
     switch ((enum channel_type)message->type) {
     case CHANNEL_READY:
-        if (pool->ready || pool->draining)
+        if (pool->ready || pool->leaving)
             break;
         pool->ready = true;
-        pool->start_end_ms = CLOCK_NEVER;
         pool->events->ready(pool->owner, pool);
         break;
     case CHANNEL_HEALTH:
@@ -65,8 +51,13 @@ static void hear(struct pool_process *pool, const struct channel_message *messag
         pool->events->health(pool->owner, pool);
         break;
     case CHANNEL_LEAVING:
-        if (!pool->draining)
-            pool->events->leaving(pool->owner, pool);
+        if (pool->leaving)
+            break;
+        pool->leaving = true;
+        pool->events->leaving(pool->owner, pool);
+        break;
+    case CHANNEL_CRASHED:
+        pool->events->crashed(pool->owner, pool);
         break;
     case CHANNEL_REOPENED:
         pool->reopening = false;
@@ -93,7 +84,7 @@ static void on_channel(struct loop_source *source, uint32_t events)
         status = channel_receive(source->fd, &message, &passed);
         fds_close(&passed);
         if (status > 0 && rate_take(&pool->rate, 1, clock_now_ms()) == 0) {
-            kill_pool(pool, "talks too much");
+            pool->events->floods(pool->owner, pool);
             break;
         }
         if (status > 0)
@@ -108,16 +99,15 @@ static void on_channel(struct loop_source *source, uint32_t events)
 static void on_pidfd(struct loop_source *source, uint32_t events)
 {
     struct pool_process *pool = of_pidfd(source);
-    struct child_end end;
     if (pool->channel.fd >= 0)
         on_channel(&pool->channel, events); /* its last words */
     loop_remove(pool->loop, source);
-    if (child_reap(&pool->child, &end) != 1) {
+    if (child_reap(&pool->child, &pool->end) != 1) {
         loop_add(pool->loop, source, EPOLLIN);
         return;
     }
     source->fd = -1;
-    pool->events->ended(pool->owner, pool, &end);
+    pool->events->ended(pool->owner, pool);
 }
 
 static void spawn_failed(const struct spawn_plan *plan, const struct error *error)
@@ -157,15 +147,12 @@ static struct pool_process *new_pool(const struct pool_process_plan *plan, uint3
 {
     struct pool_process *pool = memory_zeroed(1, sizeof *pool);
     pool->name = memory_string(plan->service->name);
+    pool->number = plan->number;
     pool->generation = plan->generation;
     pool->slots = slots;
     pool->child = CHILD_NONE;
     pool->pidfd.fd = pool->channel.fd = -1;
     pool->born_ms = clock_now_ms();
-    pool->start_end_ms = pool->born_ms + plan->service->start_timeout;
-    pool->kill_at_ms = CLOCK_NEVER;
-    pool->graceful_ms = plan->service->graceful_timeout;
-    pool->kill_ms = plan->service->kill_timeout;
     rate_init(&pool->rate, MESSAGES_BURST, MESSAGES_PER_SECOND, pool->born_ms);
     return pool;
 }
@@ -232,40 +219,24 @@ int pool_process_tell(struct pool_process *pool, enum channel_type type, uint32_
     return -1;
 }
 
-void pool_process_leaving(struct pool_process *pool, int64_t now_ms)
+void pool_process_drain(struct pool_process *pool, int64_t ms)
 {
-    pool->draining = true;
-    pool->start_end_ms = CLOCK_NEVER;
-    pool->kill_at_ms = now_ms + pool->graceful_ms + 2 * pool->kill_ms + LEAVE_SPARE_MS;
+    pool->leaving = true;
+    pool_process_tell(pool, CHANNEL_DRAIN, ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX, -1);
 }
 
-void pool_process_drain(struct pool_process *pool, int64_t now_ms)
+void pool_process_stop(struct pool_process *pool)
 {
-    if (pool->draining)
-        return;
-    pool_process_leaving(pool, now_ms);
-    pool_process_tell(pool, CHANNEL_DRAIN, 0, -1);
-}
-
-void pool_process_stop(struct pool_process *pool, int64_t now_ms)
-{
-    pool->draining = true;
-    pool->start_end_ms = CLOCK_NEVER;
-    pool->kill_at_ms = clock_earlier(pool->kill_at_ms, now_ms + LEAVE_SPARE_MS);
+    pool->leaving = true;
     pool_process_tell(pool, CHANNEL_STOP, 0, -1);
 }
 
-int64_t pool_process_check(struct pool_process *pool, int64_t now_ms)
+void pool_process_kill(struct pool_process *pool, const char *why)
 {
-    if (now_ms >= pool->start_end_ms) {
-        kill_pool(pool, "was not ready in time");
-        pool->start_end_ms = CLOCK_NEVER;
-    }
-    if (now_ms >= pool->kill_at_ms) {
-        kill_pool(pool, "did not leave in time");
-        pool->kill_at_ms = CLOCK_NEVER;
-    }
-    return clock_earlier(pool->start_end_ms, pool->kill_at_ms);
+    log_warning("pool %d of %s %s, killing it", (int)pool->child.pid, pool->name, why);
+    pool->killed = true;
+    /* Its workers as well: their time was over before the pool's. */
+    child_kill_group(&pool->child);
 }
 
 void pool_process_free(struct pool_process *pool)

@@ -2,8 +2,9 @@
  *
  * pool_process - the supervisor's hold of one preforkd-pool: birth, channel, scoreboard, death.
  *
- * What the pool says and shows is kept for display. Three things it says have an effect: READY,
- * once; LEAVING; and REOPENED, which answers a waiting client. It may not say much.
+ * What the pool says and shows is kept for display. Four things it says have an effect: READY,
+ * once; LEAVING; CRASHED, which may have it replaced; and REOPENED, which answers a waiting client.
+ * It may not say much.
  */
 #ifndef SUPERVISOR_POOL_PROCESS_H
 #define SUPERVISOR_POOL_PROCESS_H
@@ -23,12 +24,15 @@ struct pool_process_events {
     void (*ready)(void *owner, struct pool_process *pool);
     void (*health)(void *owner, struct pool_process *pool);
     void (*leaving)(void *owner, struct pool_process *pool);
+    void (*crashed)(void *owner, struct pool_process *pool);
+    void (*floods)(void *owner, struct pool_process *pool);
     void (*reopened)(void *owner);
-    void (*ended)(void *owner, struct pool_process *pool, const struct child_end *end);
+    void (*ended)(void *owner, struct pool_process *pool); /* pool->end says how */
 };
 
 struct pool_process {
-    char *name; /* of the service */
+    unsigned number; /* of the core's struct core_pool */
+    char *name;      /* of the service */
     unsigned generation;
     struct service *service; /* NULL: its service is gone, it only has to leave */
     struct child child;
@@ -41,11 +45,9 @@ struct pool_process {
     uint32_t slots;           /* as we made it; never taken from the mapping */
     struct rate rate;         /* of what it says */
     int64_t born_ms;
-    int64_t start_end_ms;         /* READY is due; CLOCK_NEVER once it came */
-    int64_t kill_at_ms;           /* a pool that was told to leave is killed then */
-    int64_t graceful_ms, kill_ms; /* graceful_timeout and kill_timeout it runs with */
-    bool ready, draining, killed, degraded;
-    bool reopening;    /* was told REOPEN, has not said REOPENED */
+    bool ready, leaving, killed, degraded; /* what was said by it or to it */
+    bool reopening;                        /* was told REOPEN, has not said REOPENED */
+    struct child_end end;
     char trouble[512]; /* the last it said of itself */
 };
 
@@ -53,6 +55,7 @@ struct pool_process {
 struct pool_process_plan {
     const struct config *config;
     const struct config_service *service;
+    unsigned number;
     unsigned generation;
     const int *listeners;
     int listener_count;
@@ -69,20 +72,15 @@ struct pool_process *pool_process_start(const struct pool_process_plan *plan, st
                                         const struct pool_process_events *events, void *owner,
                                         struct error *error);
 
-/* Ask it to finish what it has in hand and leave; it is killed where it is not gone in time. */
-void pool_process_drain(struct pool_process *pool, int64_t now_ms);
+/* Ask it to leave: to finish what it has in hand within MS milliseconds, or now. */
+void pool_process_drain(struct pool_process *pool, int64_t ms);
+void pool_process_stop(struct pool_process *pool);
 
-/* The same for one that has begun to leave by itself: nothing is sent. */
-void pool_process_leaving(struct pool_process *pool, int64_t now_ms);
-
-/* Ask it to leave now; it is killed where it does not. */
-void pool_process_stop(struct pool_process *pool, int64_t now_ms);
+/* Kill it and its workers; WHY is for the log. */
+void pool_process_kill(struct pool_process *pool, const char *why);
 
 /* Tell it something. 0, or -1 where it does not take messages (logged). */
 int pool_process_tell(struct pool_process *pool, enum channel_type type, uint32_t value, int pass);
-
-/* Kill it if one of its deadlines has passed. Returns the next one, CLOCK_NEVER for none. */
-int64_t pool_process_check(struct pool_process *pool, int64_t now_ms);
 
 /* After its end. */
 void pool_process_free(struct pool_process *pool);

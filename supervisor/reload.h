@@ -2,45 +2,38 @@
  *
  * reload - putting a changed configuration file into force, as a whole or not at all.
  *
- *     IDLE       nothing is going on
- *     PREPARING  the file is read, checked and compared, every new address is bound, and the pools
- *                of new and changed services are starting; the old ones serve on
- *
- * When all of them are READY the new configuration is put into force: they take over, what they
- * replace drains. When any step fails, what was prepared is taken back and nothing has changed.
- * A request that comes while one is being worked on is done after it, once for all that came.
+ * The steps, in the order and under the conditions that the core decides (core_change.c): the file
+ * is read, checked and compared; every new address is bound; the pools of new and changed services
+ * start, while the old ones serve on; when all of them are READY the new configuration is put into
+ * force, they take over, and what they replace drains. When any step fails, what was prepared is
+ * taken back and nothing has changed.
  */
 #ifndef SUPERVISOR_RELOAD_H
 #define SUPERVISOR_RELOAD_H
 
+#include "supervisor/core.h"
 #include "supervisor/reload_plan.h"
-#include "supervisor/service.h"
 
 struct supervisor;
 
-enum reload_state { RELOAD_IDLE, RELOAD_PREPARING };
-
 struct reload {
-    enum reload_state state;
-    bool again;          /* another request came meanwhile */
-    struct config *next; /* while PREPARING */
+    struct config *next;   /* from READ to COMMIT or ROLL_BACK */
+    struct config *before; /* from COMMIT to COMMITTED */
     struct reload_plan plan;
-    int log; /* the log file of next, where it is another one; -1: it is not */
+    struct core_row *rows; /* of next, for the core */
+    int log;               /* the log file of next, where it is another one; -1: it is not */
     int64_t began_ms;
 };
 
-/* HUP, or `preforkctl reload`. The outcome is logged and told to the control clients that wait. */
-void reload_request(struct supervisor *s);
+/* Actions of the core (core.h). */
+void reload_read(struct supervisor *s, const struct core_action *action);
+void reload_bind(struct supervisor *s, const struct core_action *action);
+void reload_commit(struct supervisor *s, const struct core_action *action);
+void reload_committed(struct supervisor *s, const struct core_action *action);
+void reload_roll_back(struct supervisor *s, const struct core_action *action);
+void reload_waits(struct supervisor *s, const struct core_action *action);
 
-/* Begin the reload that was asked for while none could be, if any: the daemon is RUNNING and IDLE.
- */
-void reload_resume(struct supervisor *s);
-
-/* A pool that belongs to the reload became READY / could not be started or died before that. */
-void reload_pool_ready(struct supervisor *s);
-void reload_pool_failed(struct supervisor *s, const struct service *service, const char *why);
-
-/* The daemon stops: take back what was prepared. */
-void reload_abandon(struct supervisor *s);
+/* The rows of CONFIG for the core, one per service, all of them changed. The caller frees. */
+struct core_row *reload_rows(const struct supervisor *s, const struct config *config);
 
 #endif

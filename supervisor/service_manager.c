@@ -124,7 +124,7 @@ static void tell(const struct manager_message *message)
 static void make_status(const struct supervisor *s, bool reloading, char status[MANAGER_STATUS_MAX])
 {
     struct manager_facts facts = {
-        .phase = s->phase,
+        .phase = s->core.phase,
         .reloading = reloading,
         .problem = manager.problem,
         .outcome = s->outcome.code == EXIT_CODE_OK ? "" : s->outcome.text,
@@ -139,16 +139,12 @@ static void make_status(const struct supervisor *s, bool reloading, char status[
  * or the manager knows. */
 static int64_t extension(const struct supervisor *s, int64_t now_ms)
 {
-    int64_t end_ms = 0;
-    if (s->phase == SUPERVISOR_RUNNING && s->reload.state == RELOAD_IDLE) {
+    int64_t end_ms;
+    if (s->core.phase == CORE_RUNNING && !core_is_reloading(&s->core)) {
         manager.promised_ms = 0;
         return 0;
     }
-    for (size_t i = 0; i < s->pool_count; i++) {
-        int64_t due_ms = clock_earlier(s->pools[i]->start_end_ms, s->pools[i]->kill_at_ms);
-        if (due_ms != CLOCK_NEVER && due_ms > end_ms)
-            end_ms = due_ms;
-    }
+    end_ms = core_last_ms(&s->core);
     if (end_ms <= manager.promised_ms || end_ms <= now_ms)
         return 0;
     manager.promised_ms = end_ms;
@@ -164,10 +160,10 @@ static pid_t main_pid(void)
 /* What its state is called where the manager has to hear of a new one; NULL where not. */
 static const char *new_state(const struct supervisor *s)
 {
-    enum told told = s->phase == SUPERVISOR_STARTING       ? TOLD_NOTHING
-                     : s->phase == SUPERVISOR_STOPPING     ? TOLD_STOPPING
-                     : s->reload.state == RELOAD_PREPARING ? TOLD_RELOADING
-                                                           : TOLD_READY;
+    enum told told = s->core.phase == CORE_STARTING   ? TOLD_NOTHING
+                     : s->core.phase == CORE_STOPPING ? TOLD_STOPPING
+                     : core_is_reloading(&s->core)    ? TOLD_RELOADING
+                                                      : TOLD_READY;
     if (told == manager.told || told == TOLD_RELOADING)
         return NULL;
     manager.told = told;
@@ -229,7 +225,6 @@ void service_manager_reloading(const struct supervisor *s)
 {
     if (manager.address_size == 0)
         return;
-    look(s, clock_now_ms()); /* READY=1 comes first where it is still owed */
     manager.told = TOLD_RELOADING;
     make_status(s, true, manager.status);
     tell(&(struct manager_message){

@@ -4,10 +4,8 @@
  */
 #include "supervisor/services.h"
 
-#include "include/warm.h"
 #include "lib/channel.h"
 #include "lib/clock.h"
-#include "lib/dice.h"
 #include "lib/fds.h"
 #include "lib/memory.h"
 #include "lib/quantity.h"
@@ -24,27 +22,44 @@ struct service *services_find(const struct supervisor *s, const char *name)
     return NULL;
 }
 
+struct service *services_find_number(const struct supervisor *s, unsigned number)
+{
+    for (size_t i = 0; i < s->service_count; i++)
+        if (s->services[i]->number == number)
+            return s->services[i];
+    return NULL;
+}
+
+struct pool_process *services_find_pool(const struct supervisor *s, unsigned number)
+{
+    for (size_t i = 0; number != 0 && i < s->pool_count; i++)
+        if (s->pools[i]->number == number)
+            return s->pools[i];
+    return NULL;
+}
+
+struct pool_process *services_current(const struct supervisor *s, const struct service *service)
+{
+    return services_find_pool(s, core_service_find(&s->core, service->number)->current);
+}
+
 void services_add(struct supervisor *s, const struct config *config)
 {
-    int64_t now = clock_now_ms();
     for (size_t i = 0; i < config->service_count; i++) {
         const struct config_service *row = &config->services[i];
         if (services_find(s, row->name))
             continue;
         size_t size = (s->service_count + 1) * sizeof(struct service *);
         s->services = memory_resize(s->services, size);
-        s->services[s->service_count++] = service_new(row->name, row, now);
+        s->services[s->service_count++] = service_new(++s->last_service, row);
     }
 }
 
-void services_drop(struct supervisor *s, struct service *service)
+static void forget(struct supervisor *s, struct service *service)
 {
-    int64_t now = clock_now_ms();
     for (size_t i = 0; i < s->pool_count; i++)
-        if (s->pools[i]->service == service) {
-            pool_process_drain(s->pools[i], now);
+        if (s->pools[i]->service == service)
             s->pools[i]->service = NULL;
-        }
     for (size_t i = 0; i < s->service_count; i++)
         if (s->services[i] == service) {
             s->service_count--;
@@ -55,6 +70,29 @@ void services_drop(struct supervisor *s, struct service *service)
     service_free(service);
 }
 
+void services_drop(struct supervisor *s, const struct core_action *action)
+{
+    forget(s, services_find_number(s, action->service));
+}
+
+void services_release(struct supervisor *s)
+{
+    while (s->service_count > 0)
+        forget(s, s->services[0]);
+    free(s->services);
+    free(s->pools);
+}
+
+void services_forget_pool(struct supervisor *s, struct pool_process *pool)
+{
+    for (size_t i = 0; i < s->pool_count; i++)
+        if (s->pools[i] == pool) {
+            s->pools[i] = s->pools[--s->pool_count];
+            break;
+        }
+    pool_process_free(pool);
+}
+
 void services_check_reopened(struct supervisor *s)
 {
     for (size_t i = 0; i < s->pool_count; i++)
@@ -63,13 +101,16 @@ void services_check_reopened(struct supervisor *s)
     control_answer_waiting(&s->control, CONTROL_WAIT_REOPEN, NULL);
 }
 
-int services_start_pool(struct supervisor *s, struct service *service, const struct config *from,
-                        const struct config_service *config, struct error *error)
+/* Pools. */
+
+static int start_pool(struct supervisor *s, struct service *service, unsigned number,
+                      const struct config *from, struct error *error)
 {
     int fds[CHANNEL_LISTENERS_MAX];
     struct pool_process_plan plan = {
         .config = from,
-        .service = config,
+        .service = config_find(from, service->name),
+        .number = number,
         .generation = ++service->generation,
         .listeners = fds,
         .program = s->program,
@@ -78,7 +119,8 @@ int services_start_pool(struct supervisor *s, struct service *service, const str
         .environment = s->environment,
         .own_session = s->has_terminal,
         .log = from == s->reload.next && s->reload.log >= 0 ? s->reload.log : STDERR_FILENO};
-    plan.listener_count = listener_open_service(&s->listeners, from->file, config, fds, error);
+    plan.listener_count =
+        listener_open_service(&s->listeners, from->file, plan.service, fds, error);
     if (plan.listener_count < 0)
         return -1;
     struct pool_process *pool = pool_process_start(&plan, &s->loop, &pool_events, s, error);
@@ -87,9 +129,41 @@ int services_start_pool(struct supervisor *s, struct service *service, const str
     s->pools = memory_resize(s->pools, (s->pool_count + 1) * sizeof(struct pool_process *));
     s->pools[s->pool_count++] = pool;
     pool->service = service;
-    service->coming = pool;
-    service->retry_ms = CLOCK_NEVER;
     return 0;
+}
+
+void services_start_pool(struct supervisor *s, const struct core_action *action)
+{
+    struct service *service = services_find_number(s, action->service);
+    struct error error, why;
+    if (start_pool(s, service, action->pool, action->next ? s->reload.next : s->config, &error) ==
+        0)
+        return;
+    snprintf(service->trouble, sizeof service->trouble, "%.500s", error.text);
+    service->trouble_code = error.code;
+    error_set(&why, error.code, "service %s: %.1024s", service->name, error.text);
+    dispatch_event(s, (struct core_event){
+                          .type = CORE_ON_START_FAILED, .pool = action->pool, .why = why.text});
+}
+
+void services_held_off(struct supervisor *s, const struct core_action *action)
+{
+    const struct service *service = services_find_number(s, action->service);
+    log_warning("service %s: cannot start a pool: %s; next try in %" PRId64 " ms", service->name,
+                service->trouble, action->ms);
+}
+
+void services_promote(struct supervisor *s, const struct core_action *action)
+{
+    struct service *service = services_find_number(s, action->service);
+    struct pool_process *pool = services_find_pool(s, action->pool);
+    service->trouble[0] = '\0';
+    service->trouble_code = EXIT_CODE_OK;
+    if (action->next)
+        service->workers = 0; /* the file's number counts again */
+    if (service->workers > 0)
+        pool_process_tell(pool, CHANNEL_SET_WORKERS, (uint32_t)service->workers, -1);
+    pool_process_tell(pool, CHANNEL_SERVE, 0, -1);
 }
 
 /* Descriptors of the supervisor besides those of services: standard ones, loop, signals, control,
@@ -110,18 +184,6 @@ int services_check_limits(const struct config *config, struct error *error)
     return fds_raise_limit(ours > pool ? ours : pool, error);
 }
 
-static void start_due_pool(struct supervisor *s, struct service *service, int64_t now)
-{
-    struct error error;
-    char text[96];
-    if (services_start_pool(s, service, s->config, service->config, &error) == 0)
-        return;
-    snprintf(service->trouble, sizeof service->trouble, "%.500s", error.text);
-    service->trouble_code = error.code;
-    log_warning("service %s: cannot start a pool: %s; %s", service->name, error.text,
-                service_start_refused(service, now, dice_roll(), text));
-}
-
 /* Where nothing else is known. */
 static const char *hint(const struct config_service *config)
 {
@@ -131,43 +193,35 @@ static const char *hint(const struct config_service *config)
                : "";
 }
 
-static void check_first_start(struct supervisor *s, struct service *service, int64_t now)
+void services_give_up(struct supervisor *s, const struct core_action *action)
 {
-    char text[768], limit[QUANTITY_TEXT_MAX];
-    if (s->phase != SUPERVISOR_STARTING || service->was_ready ||
-        now < s->started_ms + service->config->start_timeout)
-        return;
-    snprintf(text, sizeof text, "not ready within %s (start_timeout)%s%s",
-             quantity_print_duration(service->config->start_timeout, limit),
-             service->trouble[0] ? ": " : hint(service->config), service->trouble);
-    pool_events_give_up(
-        s, service, service->trouble_code ? service->trouble_code : EXIT_CODE_UNAVAILABLE, text);
+    struct service *service = services_find_number(s, action->service);
+    char limit[QUANTITY_TEXT_MAX];
+    enum exit_code code =
+        service->trouble_code && !action->why ? service->trouble_code : EXIT_CODE_UNAVAILABLE;
+    if (action->why)
+        error_set(&s->outcome, code, "%s", action->why);
+    else
+        error_set(&s->outcome, code, "service %s: not ready within %s (start_timeout)%s%s",
+                  service->name, quantity_print_duration(service->config->start_timeout, limit),
+                  service->trouble[0] ? ": " : hint(service->config), service->trouble);
+    log_error("%s", s->outcome.text);
+    service->failed = true;
+    service_update(service, SERVICE_FAILED);
 }
 
-static int64_t check_service(struct supervisor *s, struct service *service, int64_t now)
+void services_update(struct supervisor *s)
 {
-    bool stopping = s->phase == SUPERVISOR_STOPPING;
-    if (!stopping && !service->coming && now >= service->retry_ms)
-        start_due_pool(s, service, now);
-    check_first_start(s, service, now);
-    service_update(service, s->phase == SUPERVISOR_STOPPING);
-    int64_t next = stopping ? CLOCK_NEVER : service->retry_ms;
-    if (s->phase == SUPERVISOR_STARTING && !service->was_ready)
-        next = clock_earlier(next, s->started_ms + service->config->start_timeout);
-    return next;
+    for (size_t i = 0; i < s->service_count; i++) {
+        struct service *service = s->services[i];
+        const struct core_service *core = core_service_find(&s->core, service->number);
+        service_update(service, service_derive(service, core, services_find_pool(s, core->current),
+                                               s->core.phase == CORE_STOPPING));
+    }
 }
 
-int64_t services_check(struct supervisor *s, int64_t now_ms)
-{
-    int64_t next = CLOCK_NEVER;
-    for (size_t i = 0; i < s->pool_count; i++)
-        next = clock_earlier(next, pool_process_check(s->pools[i], now_ms));
-    for (size_t i = 0; i < s->service_count; i++)
-        next = clock_earlier(next, check_service(s, s->services[i], now_ms));
-    return next;
-}
-
-static int scale_one(struct service *service, int64_t value, bool relative, struct error *error)
+static int scale_one(struct supervisor *s, struct service *service, int64_t value, bool relative,
+                     struct error *error)
 {
     if (service->config->workers == 0)
         return error_set(error, EXIT_CODE_FAILURE, "service %s has no fixed number of workers",
@@ -175,12 +229,12 @@ static int scale_one(struct service *service, int64_t value, bool relative, stru
     int64_t before = service->workers ? service->workers : service->config->workers;
     int64_t wanted = relative ? before + value : value;
     int64_t most = config_most_workers(service->config);
+    struct pool_process *current = services_current(s, service);
     if (wanted < 1 || wanted > most)
         return error_set(error, EXIT_CODE_FAILURE,
                          "service %s can have 1 to %" PRId64 " workers (max_workers), not %" PRId64,
                          service->name, most, wanted);
-    if (service->current &&
-        pool_process_tell(service->current, CHANNEL_SET_WORKERS, (uint32_t)wanted, -1) < 0)
+    if (current && pool_process_tell(current, CHANNEL_SET_WORKERS, (uint32_t)wanted, -1) < 0)
         return error_set(error, EXIT_CODE_FAILURE, "the pool of %s does not take messages",
                          service->name);
     service->workers = wanted;
@@ -199,6 +253,6 @@ int services_scale(struct supervisor *s, const char *name, int64_t value, bool r
     }
     for (size_t i = 0; i < s->service_count; i++)
         if (!name || strcmp(name, s->services[i]->name) == 0)
-            changed += scale_one(s->services[i], value, relative, error) == 0;
+            changed += scale_one(s, s->services[i], value, relative, error) == 0;
     return changed;
 }

@@ -5,6 +5,7 @@
 #include "supervisor/status.h"
 
 #include "lib/clock.h"
+#include "supervisor/services.h"
 
 #include <unistd.h>
 
@@ -12,14 +13,6 @@
 static json_int_t shown(uint64_t value)
 {
     return value > INT64_C(1) << 53 ? (json_int_t)(INT64_C(1) << 53) : (json_int_t)value;
-}
-
-static const char *phase_name(enum supervisor_phase phase)
-{
-    static const char *const names[] = {[SUPERVISOR_STARTING] = "starting",
-                                        [SUPERVISOR_RUNNING] = "running",
-                                        [SUPERVISOR_STOPPING] = "stopping"};
-    return names[phase];
 }
 
 /* Sums over every pool of a service that is alive, and those that are gone. */
@@ -78,6 +71,7 @@ static json_t *report_counters(const struct pool_process *pool, const struct sco
 static json_t *report_service(const struct supervisor *s, const struct service *service)
 {
     struct scoreboard_totals sum;
+    const struct pool_process *current = services_current(s, service);
     json_t *listen = json_array(), *queue = json_object();
     sum_service(s, service, &sum);
     report_listeners(s, service, listen, queue);
@@ -88,11 +82,11 @@ static json_t *report_service(const struct supervisor *s, const struct service *
         service->config->handler, "reason",
         control_text(service->state == SERVICE_DEGRADED ? service->trouble : ""), "generation",
         (json_int_t)service->generation, "pool_pid",
-        service->current ? json_integer(service->current->child.pid) : json_null(), "listen",
-        listen, "workers", report_workers(&sum), "connections", "accepted", shown(sum.connections),
-        "active", (json_int_t)sum.busy, "refused", shown(sum.refused), "bytes", "in",
-        shown(sum.bytes_in), "out", shown(sum.bytes_out), "crashes", shown(sum.crashes), "restarts",
-        shown(sum.restarts), "queue", queue, "counters", report_counters(service->current, &sum));
+        current ? json_integer(current->child.pid) : json_null(), "listen", listen, "workers",
+        report_workers(&sum), "connections", "accepted", shown(sum.connections), "active",
+        (json_int_t)sum.busy, "refused", shown(sum.refused), "bytes", "in", shown(sum.bytes_in),
+        "out", shown(sum.bytes_out), "crashes", shown(sum.crashes), "restarts", shown(sum.restarts),
+        "queue", queue, "counters", report_counters(current, &sum));
 }
 
 /* The pool of a service that is not configured any more. */
@@ -120,7 +114,7 @@ json_t *status_report(const struct supervisor *s)
         if (!s->pools[i]->service)
             json_array_append_new(services, report_leaving(s->pools[i]));
     return json_pack("{s:I, s:s, s:s, s:I, s:f, s:o}", "pid", (json_int_t)getpid(), "version",
-                     PREFORKD_VERSION, "state", phase_name(s->phase), "generation",
+                     PREFORKD_VERSION, "state", core_phase_names[s->core.phase], "generation",
                      (json_int_t)s->generation, "uptime_s",
                      (double)(clock_now_ms() - s->started_ms) / 1000.0, "services", services);
 }

@@ -20,6 +20,7 @@
 #include "supervisor/pool_environment.h"
 #include "supervisor/service_manager.h"
 #include "supervisor/services.h"
+#include "supervisor/stop.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,8 +28,6 @@
 #include <unistd.h>
 
 #define BIND_RETRY_MS 1000
-#define FOREIGN_KILL_MS                                                                            \
-    5000 /* what process 1 leaves those who are not ours between TERM and KILL */
 
 extern char **environ;
 
@@ -41,26 +40,31 @@ static void scale_all(struct supervisor *s, int64_t by)
         log_warning("%s", error.text);
 }
 
+static void request(struct supervisor *s, enum core_event_type type)
+{
+    dispatch_event(s, (struct core_event){.type = type});
+}
+
 static void on_signal_number(struct supervisor *s, int number)
 {
     struct error error;
     switch (number) {
     case SIGHUP:
-        reload_request(s);
+        request(s, CORE_ON_RELOAD);
         break;
     case SIGTERM:
     case SIGQUIT:
-        supervisor_stop(s, s->phase == SUPERVISOR_STOPPING);
+        request(s, CORE_ON_STOP);
         break;
     case SIGINT:
-        supervisor_stop(s, true);
+        request(s, CORE_ON_STOP_NOW);
         break;
     case SIGUSR1:
         if (supervisor_reopen_logs(s, &error) < 0)
             log_warning("%s", error.text);
         break;
     case SIGUSR2:
-        log_warning("the upgrade of the running binary is not possible in this version");
+        request(s, CORE_ON_UPGRADE);
         break;
     case SIGTTIN:
         scale_all(s, 1);
@@ -96,41 +100,19 @@ int supervisor_reopen_logs(struct supervisor *s, struct error *error)
     int deaf = 0;
     for (size_t i = 0; i < s->pool_count; i++) {
         struct pool_process *pool = s->pools[i];
+        const struct core_service *core =
+            pool->service ? core_service_find(&s->core, pool->service->number) : NULL;
         /* One that a reload prepares may have another log already. */
-        if (pool->service && pool->service->reloading && pool == pool->service->coming)
+        if (core && core->reloading && core->coming == pool->number)
             continue;
         pool->reopening = pool_process_tell(pool, CHANNEL_REOPEN, 0, fd) == 0;
-        deaf += !pool->reopening && !pool->draining;
+        deaf += !pool->reopening && !pool->leaving;
     }
     close(fd);
     log_info("log file reopened");
     return deaf == 0 ? 0
                      : error_set(error, EXIT_CODE_FAILURE,
                                  "%d pools do not take messages: they write to the old log", deaf);
-}
-
-void supervisor_stop(struct supervisor *s, bool now)
-{
-    int64_t clock = clock_now_ms();
-    if (s->phase != SUPERVISOR_STOPPING) {
-        if (s->phase == SUPERVISOR_STARTING && s->outcome.code == EXIT_CODE_OK)
-            daemonise_report(EXIT_CODE_UNAVAILABLE, "stopped before every service was ready");
-        s->phase = SUPERVISOR_STOPPING;
-        log_info("stopping%s", now ? " now" : ", finishing the connections in hand");
-        reload_abandon(s);
-        listener_sweep(&s->listeners, NULL);
-    } else if (now)
-        log_info("stopping now");
-    for (size_t i = 0; i < s->pool_count; i++) {
-        if (now)
-            pool_process_stop(s->pools[i], clock);
-        else
-            pool_process_drain(s->pools[i], clock);
-    }
-    if (getpid() == 1)
-        orphans_take_foreign(&s->orphans, FOREIGN_KILL_MS, clock);
-    if (now)
-        orphans_stop(&s->orphans, clock);
 }
 
 /* The inits. */
@@ -211,17 +193,17 @@ static int init_listeners(struct supervisor *s, struct error *error)
 static void init_services(struct supervisor *s)
 {
     services_add(s, s->config);
-    for (size_t i = 0; i < s->service_count; i++)
-        s->services[i]->retry_ms = s->started_ms;
+    struct core_row *rows = reload_rows(s, s->config);
+    core_init(&s->core, rows, s->config->service_count, s->started_ms);
+    free(rows);
 }
 
 /* What supervisor_init() did, backwards. */
 static void release(struct supervisor *s)
 {
-    while (s->service_count > 0)
-        services_drop(s, s->services[0]);
-    free(s->services);
-    free(s->pools);
+    dispatch_release(&s->dispatch);
+    core_release(&s->core);
+    services_release(s);
     orphans_release(&s->orphans);
     fds_close(&s->program);
     fds_close(&s->library);
@@ -273,33 +255,38 @@ int supervisor_init(struct supervisor *s, const struct options *options, struct 
     return -1;
 }
 
-static void check_ready(struct supervisor *s)
+void supervisor_ready(struct supervisor *s, const struct core_action *action)
 {
-    if (s->phase != SUPERVISOR_STARTING)
-        return;
-    for (size_t i = 0; i < s->service_count; i++)
-        if (!s->services[i]->was_ready)
-            return;
-    s->phase = SUPERVISOR_RUNNING;
+    (void)action;
+    s->ready = true;
     log_info("ready, %zu services", s->service_count);
     daemonise_report(EXIT_CODE_OK, "");
-    reload_resume(s);
+    services_update(s);
+    service_manager_check(s, clock_now_ms()); /* before it is told of a change that waited */
 }
 
-static bool finished(const struct supervisor *s)
+static bool is_finished(const struct supervisor *s)
 {
-    return s->phase == SUPERVISOR_STOPPING && s->pool_count == 0 && orphans_count(&s->orphans) == 0;
+    return core_is_finished(&s->core) && orphans_count(&s->orphans) == 0;
+}
+
+/* Everything that is due; returns when the next thing is. */
+static int64_t turn(struct supervisor *s)
+{
+    int64_t now = clock_now_ms();
+    dispatch_event(s, (struct core_event){.type = CORE_ON_TICK});
+    services_update(s);
+    int64_t next = clock_earlier(control_check(&s->control, now), stop_check(s, now));
+    next = clock_earlier(next, orphans_check(&s->orphans, now));
+    next = clock_earlier(next, service_manager_check(s, now));
+    return clock_earlier(next, core_next_ms(&s->core));
 }
 
 enum exit_code supervisor_run(struct supervisor *s)
 {
-    while (!finished(s)) {
-        int64_t now = clock_now_ms();
-        int64_t next = clock_earlier(services_check(s, now), control_check(&s->control, now));
-        next = clock_earlier(next, orphans_check(&s->orphans, now));
-        check_ready(s);
-        next = clock_earlier(next, service_manager_check(s, now));
-        if (!finished(s))
+    while (!is_finished(s)) {
+        int64_t next = turn(s);
+        if (!is_finished(s))
             loop_wait(&s->loop, next);
     }
     service_manager_check(s, clock_now_ms());

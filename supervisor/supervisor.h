@@ -8,20 +8,21 @@
 #include "lib/config.h"
 #include "lib/loop.h"
 #include "supervisor/control.h"
+#include "supervisor/core.h"
+#include "supervisor/dispatch.h"
 #include "supervisor/listener.h"
 #include "supervisor/options.h"
 #include "supervisor/orphans.h"
 #include "supervisor/reload.h"
 #include "supervisor/service.h"
 
-/* STARTING until every service was READY, then RUNNING, then STOPPING until every pool is gone. */
-enum supervisor_phase { SUPERVISOR_STARTING, SUPERVISOR_RUNNING, SUPERVISOR_STOPPING };
-
 struct supervisor {
     const struct options *options;
     struct config *config; /* in force */
     unsigned generation;   /* configurations put into force so far */
-    enum supervisor_phase phase;
+    struct core core;      /* decides */
+    struct dispatch dispatch;
+    bool ready, stopping; /* what has been said of it */
     struct loop loop;
     struct loop_source signals;
     struct lockfile pid_file;
@@ -34,6 +35,7 @@ struct supervisor {
     bool has_terminal;  /* our session has a controlling terminal: found at the start */
     struct service **services; /* of config, and while a reload prepares also the new ones */
     size_t service_count;
+    unsigned last_service;       /* the newest number */
     struct pool_process **pools; /* every one that is alive, whosesoever */
     size_t pool_count;
     struct reload reload;
@@ -49,8 +51,8 @@ int supervisor_init(struct supervisor *s, const struct options *options, struct 
 /* Serve until told to stop. Returns the exit code; everything is released. */
 enum exit_code supervisor_run(struct supervisor *s);
 
-/* Begin to stop: finish what is in hand; NOW: cut it. May be called again. */
-void supervisor_stop(struct supervisor *s, bool now);
+/* Action of the core (core.h): every service is READY. */
+void supervisor_ready(struct supervisor *s, const struct core_action *action);
 
 /* Open the log file anew, here and in every pool. 0, or -1 with ERROR. */
 int supervisor_reopen_logs(struct supervisor *s, struct error *error);

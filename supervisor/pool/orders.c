@@ -29,20 +29,20 @@ static void close_listeners(struct pool *pool)
         dup3(pool->plan.dead_fd, pool->listeners[i], O_CLOEXEC);
 }
 
-void orders_drain(struct pool *pool)
+void orders_drain(struct pool *pool, int64_t ms)
 {
     if (pool->policy.stopping)
         return;
     log_debug("draining");
     pool->policy.stopping = true;
     close_listeners(pool);
-    pool_drain_workers(pool, INT64_MAX);
+    pool_drain_workers(pool, INT64_MAX, ms);
     pool_template_leave(pool);
 }
 
 static void stop(struct pool *pool)
 {
-    orders_drain(pool);
+    orders_drain(pool, 0);
     worker_table_kill_all(&pool->table);
     pool_strays_kill(pool);
 }
@@ -87,7 +87,7 @@ static void obey(struct pool *pool, const struct channel_message *message, int p
 {
     switch ((enum channel_type)message->type) {
     case CHANNEL_DRAIN:
-        orders_drain(pool);
+        orders_drain(pool, message->value);
         break;
     case CHANNEL_STOP:
         stop(pool);
@@ -122,6 +122,6 @@ void orders_receive(struct loop_source *source, uint32_t events)
         fds_close(&source->fd);
         if (!pool->policy.stopping)
             log_warning("the supervisor is gone, leaving");
-        orders_drain(pool);
+        orders_drain(pool, pool->service->graceful_timeout);
     }
 }

@@ -16,8 +16,8 @@ int orders_report(struct pool *pool, enum channel_type type, const char *text);
  * order to drain. */
 void orders_receive(struct loop_source *source, uint32_t events);
 
-/* Accept no more, let every worker finish what it has in hand; graceful_timeout runs from now. */
-void orders_drain(struct pool *pool);
+/* Accept no more, let every worker finish what it has in hand within MS milliseconds from now. */
+void orders_drain(struct pool *pool, int64_t ms);
 
 /* Want that many workers from now on; numbers that are not possible are refused with a warning. */
 void orders_set_workers(struct pool *pool, int64_t target);

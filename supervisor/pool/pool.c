@@ -86,9 +86,9 @@ static void fork_workers(struct pool *pool, int64_t count, bool restart)
     }
 }
 
-void pool_drain_workers(struct pool *pool, int64_t count)
+void pool_drain_workers(struct pool *pool, int64_t count, int64_t ms)
 {
-    int64_t leave_by = clock_now_ms() + pool->service->graceful_timeout;
+    int64_t leave_by = clock_now_ms() + ms;
     worker_table_drain(&pool->table, count, leave_by);
     pool->check_at_ms = clock_earlier(pool->check_at_ms, leave_by);
 }
@@ -101,7 +101,7 @@ static void follow_policy(struct pool *pool, int64_t *wake_ms)
     struct pool_decision decision = pool_policy_decide(
         &pool->policy, pool->table.starting + unproved, pool->table.ready - unproved, now);
     if (decision.drain > 0)
-        pool_drain_workers(pool, decision.drain);
+        pool_drain_workers(pool, decision.drain, pool->service->graceful_timeout);
     if (decision.fork > 0 && pool_template_ready(pool)) {
         fork_workers(pool, pool_template_most(pool, decision.fork), restart);
         pool->check_at_ms = clock_earlier(pool->check_at_ms, now + pool->limits.start_ms);
@@ -157,7 +157,7 @@ static void on_signal(struct loop_source *source, uint32_t events)
     while ((number = signals_next(source->fd)) != 0)
         if (number == SIGTERM || number == SIGINT || number == SIGQUIT) {
             orders_report(pool, CHANNEL_LEAVING, NULL);
-            orders_drain(pool);
+            orders_drain(pool, pool->service->graceful_timeout);
         } else if (number == SIGCHLD)
             pool_strays_due(pool);
 }

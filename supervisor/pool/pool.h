@@ -41,6 +41,7 @@ struct pool {
     int64_t notify_ms;         /* until then it is not listened to; CLOCK_NEVER: it is */
     int64_t check_at_ms;       /* next look at the deadlines */
     bool ready_said;
+    bool crash_said;
     char trouble[256];      /* why workers could not be started; "" when well */
     char trouble_said[256]; /* what the supervisor knows of it */
     struct rate health_rate;
@@ -55,8 +56,8 @@ int pool_init(struct pool *pool, unsigned generation, int listeners, struct erro
  * Returns an exit code. */
 int pool_check(const char *place);
 
-/* Send COUNT workers away; what they have in hand may go on for graceful_timeout. */
-void pool_drain_workers(struct pool *pool, int64_t count);
+/* Send COUNT workers away; what they have in hand may go on for MS milliseconds. */
+void pool_drain_workers(struct pool *pool, int64_t count, int64_t ms);
 
 /* Serve until the supervisor says otherwise or is gone. Returns when every worker has ended. */
 void pool_run(struct pool *pool);

@@ -7,6 +7,7 @@
 #include "lib/clock.h"
 #include "lib/dice.h"
 #include "supervisor/pool/obituary.h"
+#include "supervisor/pool/orders.h"
 #include "supervisor/pool/pool_strays.h"
 #include "supervisor/pool/pool_template.h"
 
@@ -67,6 +68,16 @@ static void describe_failure(struct pool *pool, const struct worker_end_facts *f
                  obituary_cause(&f->end, cause));
 }
 
+/* Workers are copies of this process and share where everything lies in memory; what makes one
+ * crash may have been a guess at that. Being killed was not, and programs have a layout of their
+ * own. */
+static void tell_of_crash(struct pool *pool, const struct worker_end_facts *f)
+{
+    bool guess = f->end.signalled && f->end.number != SIGKILL && !config_is_program(pool->service);
+    if (guess && !pool->crash_said)
+        pool->crash_said = orders_report(pool, CHANNEL_CRASHED, NULL) == 0;
+}
+
 /* The words for the obituary. */
 static const char *go_on(struct pool *pool, const struct worker_end_facts *f,
                          enum worker_end_kind kind, char text[static 96])
@@ -77,6 +88,7 @@ static const char *go_on(struct pool *pool, const struct worker_end_facts *f,
         return "none, it was leaving";
     if (kind == WORKER_END_KIND_CRASHED) {
         pool_policy_crashed(&pool->policy);
+        tell_of_crash(pool, f);
         pool_template_renew(pool);
     }
     if (kind != WORKER_END_KIND_FAILED)

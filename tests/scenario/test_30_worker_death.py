@@ -20,7 +20,7 @@ def obituary(d, pid, count=1):
 def scenario_idle_worker_dies(t):
     """By any signal: replaced at once, with one obituary line that tells everything."""
     t.skip_sanitized("its signal handlers turn some deaths into exits")
-    d = t.daemon(echo={"workers": 2}).start()
+    d = t.daemon(echo={"workers": 2, "fresh_after_crash": False}).start()
     for number in SIGNALS:
         d.wait_workers(2)
         row = d.workers()[0]
@@ -41,7 +41,7 @@ def scenario_idle_worker_dies(t):
 
 def scenario_busy_worker_dies(t):
     """Its client loses the connection, and nobody else; the obituary names the peer in hand."""
-    d = t.daemon(echo={"workers": 3}).start()
+    d = t.daemon(echo={"workers": 3, "fresh_after_crash": False}).start()
     with Client(d.port) as bystander:
         bystander.ask(b"x")
         for number in (signal.SIGKILL, signal.SIGSEGV, signal.SIGQUIT):

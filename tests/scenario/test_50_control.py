@@ -119,7 +119,7 @@ def scenario_unknown_command(t):
 
 def scenario_stop_command(t):
     """Answers when it is done; finishes the connection in hand."""
-    d = t.daemon(echo={"workers": 1, "graceful_timeout": "60s"}).start()
+    d = t.daemon(echo={"workers": 1, "graceful_timeout": "60s", "drain": "off"}).start()
     with Client(d.port) as client, Client(d.control) as control:
         client.ask(b"x")
         control.send(b"stop\n")

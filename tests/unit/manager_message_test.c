@@ -27,7 +27,7 @@ static int make(void **state)
         rows[i].state = SERVICE_RUNNING;
         services[i] = &rows[i];
     }
-    facts = (struct manager_facts){.phase = SUPERVISOR_RUNNING,
+    facts = (struct manager_facts){.phase = CORE_RUNNING,
                                    .problem = "",
                                    .outcome = "",
                                    .services = services,
@@ -90,7 +90,7 @@ static void others_are_named_with_their_reason(void **state)
     rows[2].state = SERVICE_DEGRADED;
     assert_string_equal(told(),
                         "1 of 3 services running; degraded: s1 (a worker ended by status 3), s2");
-    facts.phase = SUPERVISOR_STARTING;
+    facts.phase = CORE_STARTING;
     rows[1].state = rows[2].state = SERVICE_STARTING;
     rows[1].trouble[0] = '\0';
     assert_string_equal(told(), "1 of 3 services running; starting: s1, s2");
@@ -121,7 +121,7 @@ static void phases_have_their_words(void **state)
     (void)state;
     facts.reloading = true;
     assert_string_equal(told(), "reloading");
-    facts.phase = SUPERVISOR_STOPPING;
+    facts.phase = CORE_STOPPING;
     facts.pool_count = 2;
     assert_string_equal(told(), "stopping, 2 pools left");
     facts.pool_count = 1;
