@@ -14,7 +14,8 @@
  * with exactly these descriptors open, and talks to it over CHANNEL_FD_CHANNEL in packets of one
  * struct channel_message. Nothing else passes between the two. The pool treats end of file on the
  * channel as the supervisor's death. What a pool says is gossip to the supervisor: it is checked,
- * shown and logged; only READY (once), LEAVING, CRASHED and the pool's own end change what is done.
+ * shown and logged; only READY (once), LEAVING, DRAINED, CRASHED and the pool's own end change what
+ * is done.
  */
 #ifndef CHANNEL_H
 #define CHANNEL_H
@@ -43,6 +44,7 @@ enum channel_fd {
     MESSAGE(SET_WORKERS) /* value: from now on that many workers */                                \
     MESSAGE(REOPEN)      /* with a descriptor: the log from now on */                              \
     /* pool to supervisor */                                                                       \
+    MESSAGE(DRAINED)  /* told to drain: none of its workers takes another client */                \
     MESSAGE(CRASHED)  /* a worker crashed while it served; said rarely */                          \
     MESSAGE(LEAVING)  /* a signal told it to drain, and it does: another one is needed */          \
     MESSAGE(READY)    /* serving; value: workers ready, limit: workers wanted */                   \

@@ -77,7 +77,7 @@ static void on_tick(struct core *c, const struct core_event *e, struct core_acti
 
 int64_t core_next_ms(const struct core *c)
 {
-    int64_t next = CLOCK_NEVER;
+    int64_t next = c->change == CORE_CHANGE_SETTLING ? c->settle_ms : CLOCK_NEVER;
     for (size_t i = 0; i < c->pool_count; i++)
         next = clock_earlier(next, c->pools[i].deadline_ms);
     for (size_t i = 0; i < c->service_count; i++) {
@@ -115,6 +115,15 @@ static void on_pool_leaving(struct core *c, const struct core_event *e,
     core_service_lost(service, e->now_ms);
     if (service->reloading)
         core_change_fail(c, e->why, e->now_ms, actions);
+}
+
+static void on_pool_drained(struct core *c, const struct core_event *e,
+                            struct core_actions *actions)
+{
+    struct core_pool *pool = core_pool_find(c, e->pool);
+    (void)actions;
+    if (pool && pool->state >= CORE_POOL_LEAVING)
+        pool->accepts = false;
 }
 
 static void on_pool_crashed(struct core *c, const struct core_event *e,
@@ -247,6 +256,7 @@ void core_step(struct core *c, const struct core_event *event, struct core_actio
         [CORE_ON_TICK] = on_tick,
         [CORE_ON_POOL_READY] = on_pool_ready,
         [CORE_ON_POOL_LEAVING] = on_pool_leaving,
+        [CORE_ON_POOL_DRAINED] = on_pool_drained,
         [CORE_ON_POOL_CRASHED] = on_pool_crashed,
         [CORE_ON_POOL_FLOODS] = on_pool_floods,
         [CORE_ON_POOL_ENDED] = on_pool_ended,

@@ -29,6 +29,9 @@
 /* A pool is replaced for the sake of a fresh address layout no more often than that. */
 #define CORE_FRESH_PAUSE_MS 10000
 
+/* Who waits for a change is kept waiting that long until old pools take no more clients. */
+#define CORE_SETTLE_MS 1000
+
 /* A new generation does not serve before all but so many old ones have left. */
 #define CORE_OLD_GENERATIONS 1
 
@@ -38,14 +41,15 @@ enum core_phase {
     CORE_STOPPING, /* for good; over when no pool is left */
 };
 
-/* A reload goes NONE, READING, BINDING, STARTING, NONE; an upgrade NONE, CHECKING and then, in the
- * new program, as a reload that replaces every pool. Any failure leads back to NONE, with the old
- * pools serving as before. */
+/* A reload goes NONE, READING, BINDING, STARTING, SETTLING, NONE; an upgrade NONE, CHECKING and
+ * then, in the new program, as a reload that replaces every pool. Any failure leads back to NONE,
+ * with the old pools serving as before; but in SETTLING it has succeeded. */
 enum core_change {
     CORE_CHANGE_NONE,
     CORE_CHANGE_READING,  /* the file is being read */
     CORE_CHANGE_BINDING,  /* the addresses it wants are being bound */
     CORE_CHANGE_STARTING, /* its pools are getting ready; they wait until they are all to serve */
+    CORE_CHANGE_SETTLING, /* in force; who connects from its end on is served by new pools only */
     CORE_CHANGE_CHECKING, /* the new program is asked whether it can take over */
 };
 
@@ -79,6 +83,7 @@ struct core_pool {
     enum core_pool_state state; /* set by core_pool_enter() only */
     int64_t deadline_ms;        /* killed then; CLOCK_NEVER: never */
     int64_t graceful_ms, kill_ms;
+    bool accepts; /* it has been told to serve, and not said that it takes no more clients */
 };
 
 struct core_service {
@@ -105,6 +110,7 @@ struct core {
     bool upgrading;                       /* the change is what remains of an upgrade */
     bool reload_pending, upgrade_pending; /* asked for while another change went on */
     bool waits;                           /* the change is ready but for pools that have to leave */
+    int64_t settle_ms;                    /* the end of SETTLING */
     int64_t started_ms;
     unsigned last_pool; /* the newest number */
     struct core_pool *pools;
@@ -119,6 +125,7 @@ struct core {
     EVENT(TICK)           /* before each wait; then what is due is done */                         \
     EVENT(POOL_READY)     /* pool: it said so */                                                   \
     EVENT(POOL_LEAVING)   /* pool: it said that a signal told it to; why, for a reload */          \
+    EVENT(POOL_DRAINED)   /* pool: it said that it takes no more clients */                        \
     EVENT(POOL_CRASHED)   /* pool: it said that a worker crashed while it served */                \
     EVENT(POOL_FLOODS)    /* pool: it says more than a sound one would */                          \
     EVENT(POOL_ENDED)     /* pool, well: with status 0, why; said: by the pool, which gives up */  \

@@ -148,7 +148,7 @@ static void roll_back(struct core *c, const char *why, int64_t now_ms, struct co
 
 void core_change_fail(struct core *c, const char *why, int64_t now_ms, struct core_actions *actions)
 {
-    assert(c->change != CORE_CHANGE_NONE);
+    assert(c->change != CORE_CHANGE_NONE && c->change != CORE_CHANGE_SETTLING);
     if (c->change != CORE_CHANGE_CHECKING)
         roll_back(c, why, now_ms, actions);
     conclude(c, why, actions);
@@ -156,7 +156,9 @@ void core_change_fail(struct core *c, const char *why, int64_t now_ms, struct co
 
 void core_change_abandon(struct core *c, int64_t now_ms, struct core_actions *actions)
 {
-    if (c->change != CORE_CHANGE_NONE)
+    if (c->change == CORE_CHANGE_SETTLING)
+        conclude(c, NULL, actions);
+    else if (c->change != CORE_CHANGE_NONE)
         core_change_fail(c, STOPPING, now_ms, actions);
     if (c->reload_pending) {
         act(actions, CORE_DO_ADVANCE);
@@ -184,7 +186,16 @@ static void commit(struct core *c, int64_t now_ms, struct core_actions *actions)
             core_service_promote(c, service, now_ms, actions);
     }
     act(actions, CORE_DO_COMMITTED);
-    conclude(c, NULL, actions);
+    c->change = CORE_CHANGE_SETTLING;
+    c->settle_ms = now_ms + CORE_SETTLE_MS;
+}
+
+static bool is_settled(const struct core *c, int64_t now_ms)
+{
+    for (size_t i = 0; i < c->pool_count && now_ms < c->settle_ms; i++)
+        if (c->pools[i].state >= CORE_POOL_LEAVING && c->pools[i].accepts)
+            return false;
+    return true;
 }
 
 static bool all_ready(const struct core *c)
@@ -225,11 +236,12 @@ void core_change_proceed(struct core *c, int64_t now_ms, struct core_actions *ac
 {
     if (c->change == CORE_CHANGE_STARTING && all_ready(c))
         try_commit(c, now_ms, actions);
+    if (c->change == CORE_CHANGE_SETTLING && is_settled(c, now_ms))
+        conclude(c, NULL, actions);
     begin_next(c, actions);
 }
 
 bool core_is_reloading(const struct core *c)
 {
-    return c->change == CORE_CHANGE_READING || c->change == CORE_CHANGE_BINDING ||
-           c->change == CORE_CHANGE_STARTING;
+    return c->change != CORE_CHANGE_NONE && c->change != CORE_CHANGE_CHECKING;
 }

@@ -55,6 +55,7 @@ unsigned core_adopt_pool(struct core *core, const struct core_pool *pool, bool c
     struct core_service *service = core_service_find(core, pool->service);
     *own = *pool;
     own->id = ++core->last_pool;
+    own->accepts = true;
     if (current && service) {
         service->current = own->id;
         service->retry_ms = CLOCK_NEVER;

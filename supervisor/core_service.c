@@ -92,6 +92,7 @@ void core_service_promote(struct core *core, struct core_service *service, int64
     unsigned before = service->current;
     service->current = service->coming;
     service->coming = 0;
+    core_pool_find(core, service->current)->accepts = true;
     service->was_ready = true;
     service->retry_ms = CLOCK_NEVER;
     backoff_succeeded(&service->backoff);

@@ -116,6 +116,11 @@ static void on_pool_leaving(void *owner, struct pool_process *pool)
                               .type = CORE_ON_POOL_LEAVING, .pool = pool->number, .why = why.text});
 }
 
+static void on_pool_drained(void *owner, struct pool_process *pool)
+{
+    dispatch_event(owner, (struct core_event){.type = CORE_ON_POOL_DRAINED, .pool = pool->number});
+}
+
 static void on_pool_crashed(void *owner, struct pool_process *pool)
 {
     dispatch_event(owner, (struct core_event){.type = CORE_ON_POOL_CRASHED, .pool = pool->number});
@@ -130,6 +135,7 @@ const struct pool_process_events pool_events = {
     .ready = on_pool_ready,
     .health = on_pool_health,
     .leaving = on_pool_leaving,
+    .drained = on_pool_drained,
     .crashed = on_pool_crashed,
     .floods = on_pool_floods,
     .reopened = on_pool_reopened,

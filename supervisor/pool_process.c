@@ -56,6 +56,9 @@ static void hear(struct pool_process *pool, const struct channel_message *messag
         pool->leaving = true;
         pool->events->leaving(pool->owner, pool);
         break;
+    case CHANNEL_DRAINED:
+        pool->events->drained(pool->owner, pool);
+        break;
     case CHANNEL_CRASHED:
         pool->events->crashed(pool->owner, pool);
         break;

@@ -3,7 +3,7 @@
  * pool_process - the supervisor's hold of one preforkd-pool: birth, channel, scoreboard, death.
  *
  * What the pool says and shows is kept for display. Four things it says have an effect: READY,
- * once; LEAVING; CRASHED, which may have it replaced; and REOPENED, which answers a waiting client.
+ * once; LEAVING; DRAINED, for which a reload waits a moment; CRASHED, which may have it replaced; and REOPENED, which answers a waiting client.
  * It may not say much.
  */
 #ifndef SUPERVISOR_POOL_PROCESS_H
@@ -24,6 +24,7 @@ struct pool_process_events {
     void (*ready)(void *owner, struct pool_process *pool);
     void (*health)(void *owner, struct pool_process *pool);
     void (*leaving)(void *owner, struct pool_process *pool);
+    void (*drained)(void *owner, struct pool_process *pool);
     void (*crashed)(void *owner, struct pool_process *pool);
     void (*floods)(void *owner, struct pool_process *pool);
     void (*reopened)(void *owner);

@@ -40,6 +40,26 @@ void orders_drain(struct pool *pool, int64_t ms)
     pool_template_leave(pool);
 }
 
+/* A worker without a client that was told to leave takes none, or one that came before; when it has
+ * one, it does not say so. */
+#define LOOK_MS 10
+
+int64_t orders_check_drained(struct pool *pool, int64_t now_ms)
+{
+    if (!pool->policy.stopping || pool->drained_said)
+        return CLOCK_NEVER;
+    /* None is started any more, so what was seen of a slot remains. Programs that accept by
+     * themselves do not let themselves be seen. */
+    while (!pool->programs_say && pool->drained < pool->table.slots &&
+           !worker_table_may_accept(&pool->table, pool->drained))
+        pool->drained++;
+    if (!pool->programs_say && pool->drained < pool->table.slots)
+        return now_ms + LOOK_MS;
+    pool->drained_said = true;
+    orders_report(pool, CHANNEL_DRAINED, NULL);
+    return CLOCK_NEVER;
+}
+
 static void stop(struct pool *pool)
 {
     orders_drain(pool, 0);

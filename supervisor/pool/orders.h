@@ -19,6 +19,10 @@ void orders_receive(struct loop_source *source, uint32_t events);
 /* Accept no more, let every worker finish what it has in hand within MS milliseconds from now. */
 void orders_drain(struct pool *pool, int64_t ms);
 
+/* Once the pool drains: has every worker that had no client left? Then the supervisor is told.
+ * Returns when to call again. */
+int64_t orders_check_drained(struct pool *pool, int64_t now_ms);
+
 /* Want that many workers from now on; numbers that are not possible are refused with a warning. */
 void orders_set_workers(struct pool *pool, int64_t target);
 

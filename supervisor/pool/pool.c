@@ -360,6 +360,7 @@ void pool_run(struct pool *pool)
         int64_t wake_ms;
         follow_policy(pool, &wake_ms);
         report(pool);
+        wake_ms = clock_earlier(wake_ms, orders_check_drained(pool, clock_now_ms()));
         wake_ms = clock_earlier(wake_ms, check_notify(pool, clock_now_ms()));
         wake_ms = clock_earlier(wake_ms, pool_template_check(pool, clock_now_ms()));
         wake_ms = clock_earlier(wake_ms, pool_listen_check(pool, clock_now_ms()));

@@ -341,6 +341,13 @@ void worker_table_drain(struct worker_table *table, int64_t count, int64_t leave
     drain_those(table, count, true, leave_by_ms);
 }
 
+bool worker_table_may_accept(const struct worker_table *table, uint32_t slot)
+{
+    uint32_t phase = SCOREBOARD_LOAD(table->plan->scoreboard->slots[slot].worker.phase);
+    return table->entries[slot].state != SCOREBOARD_FREE &&
+           (phase == SCOREBOARD_UNBORN || phase == SCOREBOARD_IDLE);
+}
+
 /* Programs write to their pipe, also those that wait for their client. */
 void worker_table_reopen_log(struct worker_table *table)
 {

@@ -78,6 +78,9 @@ void worker_table_kill(struct worker_table *table, uint32_t slot, const char *wh
  * LEAVE_BY_MS. Already leaving ones are not counted. */
 void worker_table_drain(struct worker_table *table, int64_t count, int64_t leave_by_ms);
 
+/* Is there a worker in SLOT that has no client? What it says of itself is believed. */
+bool worker_table_may_accept(const struct worker_table *table, uint32_t slot);
+
 /* Tell all that write to the log themselves to take the new one (WORKER_REOPEN). */
 void worker_table_reopen_log(struct worker_table *table);
 

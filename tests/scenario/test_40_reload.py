@@ -668,6 +668,17 @@ def scenario_log_settings_change_by_reload(t):
     d.wait_log(msg="connection", peer=client.peer, limit=3)
 
 
+def scenario_who_connects_after_a_reload_is_served_by_the_new_pool(t):
+    """Idle workers of the old one compete on accept until they have left; the answer waits."""
+    d = t.daemon(s={"workers": 16, "handler": {"type": "exec", "command": ["/bin/echo", "0"]}})
+    d.start()
+    for number in range(1, 41):
+        d.change("s", handler={"type": "exec", "command": ["/bin/echo", str(number)]})
+        d.reload()
+        with Client(d.ports["s"]) as client:
+            equal(client.recv_all(), f"{number}\n".encode(), "the new program")
+
+
 def scenario_restart_replaces_processes(t):
     """New processes although nothing changed, of one service or of all; a failure changes nothing."""
     program = t.path("version.sh")
