@@ -111,13 +111,15 @@ int address_check(const char *text, struct error *error)
     return parse(text, false, ignored, error) < 0 ? -1 : 0;
 }
 
-int address_read(const char *text, struct address *a)
+int address_read(const char *text, unsigned scope, struct address *a)
 {
     struct address found[ADDRESS_RESOLVED_MAX];
     struct error error;
     if (parse(text, false, found, &error) != 1)
         return -1;
     *a = found[0];
+    if (a->socket.any.sa_family == AF_INET6)
+        a->socket.in6.sin6_scope_id = scope;
     return 0;
 }
 
@@ -156,6 +158,22 @@ char *address_print(const struct address *a, char text[static ADDRESS_TEXT_MAX])
         snprintf(text, ADDRESS_TEXT_MAX, "%s://%.*s", scheme, ADDRESS_TEXT_MAX - 8,
                  address_peer(&a->socket, host));
     return text;
+}
+
+char *address_write(const struct address *a, char text[static ADDRESS_TEXT_MAX])
+{
+    char host[INET6_ADDRSTRLEN];
+    if (a->socket.any.sa_family != AF_INET6 || a->dual_stack)
+        return address_print(a, text);
+    inet_ntop(AF_INET6, &a->socket.in6.sin6_addr, host, sizeof host);
+    snprintf(text, ADDRESS_TEXT_MAX, "%s://[%s]:%u", a->type == SOCK_DGRAM ? "udp" : "tcp", host,
+             ntohs(a->socket.in6.sin6_port));
+    return text;
+}
+
+unsigned address_scope(const struct address *a)
+{
+    return a->socket.any.sa_family == AF_INET6 ? a->socket.in6.sin6_scope_id : 0;
 }
 
 bool address_is_ephemeral(const struct address *a)

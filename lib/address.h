@@ -56,9 +56,14 @@ int address_parse(const char *text, struct address found[ADDRESS_RESOLVED_MAX],
 /* Only the grammar of TEXT; asks no name server. 0 or -1. */
 int address_check(const char *text, struct error *error);
 
-/* Parse TEXT into the one address that it is without a name server. 0, or -1 where it needs one or
- * is wrong. */
-int address_read(const char *text, struct address *a);
+/* Write A exactly, for a program (as people are told of it, an IPv4 address in IPv6 clothes is an
+ * IPv4 address), but for its scope, the interface of a link-local address. Returns TEXT. */
+char *address_write(const struct address *a, char text[static ADDRESS_TEXT_MAX]);
+unsigned address_scope(const struct address *a);
+
+/* Read the one address that TEXT is without a name server. 0, or -1 where it needs one or is wrong.
+ */
+int address_read(const char *text, unsigned scope, struct address *a);
 
 /* The type of socket that TEXT names: SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET; 0 for fd://, which
  * is known when it is there, and for what is no address. */

@@ -36,6 +36,20 @@ int child_adopt(struct child *child, pid_t pid)
     return 0;
 }
 
+/* Nobody but us reaps it: as long as it can be waited for, the pid is its. */
+int child_retake(struct child *child, pid_t pid)
+{
+    if (!child_is_ours(pid)) {
+        errno = ECHILD;
+        return -1;
+    }
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (fd < 0)
+        return -1;
+    *child = (struct child){.pid = pid, .pidfd = fd};
+    return 0;
+}
+
 bool child_is_ours(pid_t pid)
 {
     siginfo_t info;

@@ -33,6 +33,10 @@ struct child_end {
  * had: the child was killed and reaped. */
 int child_adopt(struct child *child, pid_t pid);
 
+/* Take hold again of PID, a child whose descriptor this process lost by executing another program.
+ * -1 and errno where it is no child of ours, or was reaped. */
+int child_retake(struct child *child, pid_t pid);
+
 /* Is PID a child of ours that was not reaped? For pids that others tell us. */
 bool child_is_ours(pid_t pid);
 

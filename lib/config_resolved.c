@@ -11,27 +11,8 @@
 
 #include "lib/memory.h"
 
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <unistd.h>
-
-/* Exactly: as people are told of it, an IPv4 address in IPv6 clothes is an IPv4 address. */
-static const char *address_text(const struct address *a, char text[static ADDRESS_TEXT_MAX])
-{
-    char host[INET6_ADDRSTRLEN];
-    if (a->socket.any.sa_family != AF_INET6 || a->dual_stack)
-        return address_print(a, text);
-    inet_ntop(AF_INET6, &a->socket.in6.sin6_addr, host, sizeof host);
-    snprintf(text, ADDRESS_TEXT_MAX, "%s://[%s]:%u", a->type == SOCK_DGRAM ? "udp" : "tcp", host,
-             ntohs(a->socket.in6.sin6_port));
-    return text;
-}
-
-/* The interface of a link-local address. */
-static unsigned scope_of(const struct address *a)
-{
-    return a->socket.any.sa_family == AF_INET6 ? a->socket.in6.sin6_scope_id : 0;
-}
 
 static void print_listens(struct buffer *out, const struct config_service *service)
 {
@@ -42,8 +23,8 @@ static void print_listens(struct buffer *out, const struct config_service *servi
         buffer_printf(out, "%s ( %d", i > 0 ? "," : "", listen->line);
         for (int k = 0; k < listen->count; k++) {
             buffer_printf(out, ", ");
-            config_print_word(out, address_text(&listen->found[k], text));
-            buffer_printf(out, ", %uL", scope_of(&listen->found[k]));
+            config_print_word(out, address_write(&listen->found[k], text));
+            buffer_printf(out, ", %uL", address_scope(&listen->found[k]));
         }
         buffer_printf(out, " )");
     }
@@ -87,10 +68,9 @@ static bool read_found(const config_setting_t *row, struct config_listen *listen
         const char *text = config_setting_get_string_elem(row, 1 + 2 * i);
         const config_setting_t *scope = config_setting_get_elem(row, (unsigned)(2 + 2 * i));
         struct address *a = &listen->found[i];
-        if (!text || address_read(text, a) < 0 || !is_number(scope, UINT32_MAX))
+        if (!text || !is_number(scope, UINT32_MAX) ||
+            address_read(text, (unsigned)config_setting_get_int64(scope), a) < 0)
             return false;
-        if (a->socket.any.sa_family == AF_INET6)
-            a->socket.in6.sin6_scope_id = (uint32_t)config_setting_get_int64(scope);
     }
     listen->count = count;
     return true;

@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -51,6 +50,27 @@ void fds_restore_limit(void)
         limit.rlim_cur = original_limit;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
+}
+
+rlim_t fds_original_limit(void)
+{
+    return original_limit;
+}
+
+void fds_set_original_limit(rlim_t limit)
+{
+    original_limit = limit;
+}
+
+void fds_close_others(const int *kept, size_t count)
+{
+    unsigned next = STDERR_FILENO + 1;
+    for (size_t i = 0; i < count; i++) {
+        if ((unsigned)kept[i] > next)
+            sys_close_range(next, (unsigned)kept[i] - 1, 0);
+        next = (unsigned)kept[i] + 1;
+    }
+    sys_close_range(next, ~0U, 0);
 }
 
 void fds_close(int *fd)

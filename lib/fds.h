@@ -8,6 +8,7 @@
 #include "lib/error.h"
 
 #include <stddef.h>
+#include <sys/resource.h>
 
 /* First lines of main(): /dev/null where 0, 1 or 2 is closed, everything closed from 3 + SPARED on.
  */
@@ -20,6 +21,14 @@ int fds_raise_limit(unsigned long needed, struct error *error);
 /* In a child, before it executes somebody else's program: the soft limit as it was before the first
  * fds_raise_limit(). Programs that use select(2) need one of 1024. */
 void fds_restore_limit(void);
+
+/* That limit, RLIM_INFINITY where it was never raised; and, for the next image of this process,
+ * what it is. */
+rlim_t fds_original_limit(void);
+void fds_set_original_limit(rlim_t limit);
+
+/* Close every descriptor but the standard ones and the COUNT of KEPT, which is sorted. */
+void fds_close_others(const int *kept, size_t count);
 
 /* Close *FD and set it to -1; nothing where it is -1. errno is preserved. */
 void fds_close(int *fd);

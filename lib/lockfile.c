@@ -62,6 +62,19 @@ int lockfile_acquire(struct lockfile *lock, const char *path, mode_t mode, struc
     }
 }
 
+/* A lock belongs to the open file: who holds it gets it once more. */
+int lockfile_adopt(struct lockfile *lock, const char *path, int fd, struct error *error)
+{
+    struct stat about;
+    if (fstat(fd, &about) < 0 || !S_ISREG(about.st_mode) || try_lock(fd) < 0 ||
+        fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+        return error_set(error, EXIT_CODE_SOFTWARE, "descriptor %d is not our lock on %s", fd,
+                         path);
+    lock->fd = fd;
+    lock->path = memory_string(path);
+    return 0;
+}
+
 int lockfile_write_number(const struct lockfile *lock, long number, struct error *error)
 {
     char text[32];

@@ -25,6 +25,10 @@ struct lockfile {
  * ERROR: code EXIT_CODE_UNAVAILABLE where another process holds it. */
 int lockfile_acquire(struct lockfile *lock, const char *path, mode_t mode, struct error *error);
 
+/* Take over FD, a lock on PATH that this process has held since before it executed the present
+ * program. 0, or -1 with ERROR where it is none; FD stays open then. */
+int lockfile_adopt(struct lockfile *lock, const char *path, int fd, struct error *error);
+
 /* Replace the content with the decimal number and a newline. 0, or -1 with ERROR. */
 int lockfile_write_number(const struct lockfile *lock, long number, struct error *error);
 

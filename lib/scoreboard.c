@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 const char *const scoreboard_state_names[] = {
@@ -37,6 +38,20 @@ int scoreboard_create(uint32_t slots, struct error *error)
     }
     fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
     return fd;
+}
+
+bool scoreboard_is(int fd, uint32_t slots)
+{
+    struct stat about;
+    int seals = fcntl(fd, F_GET_SEALS);
+    return seals >= 0 && (seals & F_SEAL_SHRINK) && fstat(fd, &about) == 0 &&
+           about.st_size == (off_t)size_of(slots);
+}
+
+int64_t scoreboard_layout(void)
+{
+    return (int64_t)SCOREBOARD_MAGIC << 24 | (int64_t)sizeof(struct scoreboard_header) << 12 |
+           (int64_t)sizeof(struct scoreboard_slot);
 }
 
 struct scoreboard *scoreboard_map(int fd, uint32_t slots, bool writable)

@@ -11,6 +11,12 @@
 /* A sealed memfd for SLOTS slots, its memory set aside (no SIGBUS later). -1 with ERROR. */
 int scoreboard_create(uint32_t slots, struct error *error);
 
+/* Is FD such a descriptor? */
+bool scoreboard_is(int fd, uint32_t slots);
+
+/* A number that is another one where the mapping is laid out in another way. */
+int64_t scoreboard_layout(void);
+
 /* Map such a descriptor; SLOTS as given to scoreboard_create(), never read from the mapping. NULL
  * and errno on failure. */
 struct scoreboard *scoreboard_map(int fd, uint32_t slots, bool writable);

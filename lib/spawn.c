@@ -54,6 +54,15 @@ static int arm_death_signal(const struct spawn_plan *plan, pid_t parent, struct 
     return 0;
 }
 
+static int give_up_privileges(struct error *error)
+{
+    if (credentials_drop_capabilities(error) < 0)
+        return -1;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return error_set_errno(error, EXIT_CODE_OS, "PR_SET_NO_NEW_PRIVS");
+    return 0;
+}
+
 /* Out of reach of the terminal's Ctrl-C, which is for the parent. A session of its own only where
  * it is asked for: the scheduler groups processes by session (sched(7), autogroup), and crossing
  * groups costs every wake-up between a client here and its worker; measured as 6 % of the
@@ -72,10 +81,8 @@ static int apply(const struct spawn_plan *plan, int program, pid_t parent, struc
         return error_set_errno(error, EXIT_CODE_OS, "nice = %d", plan->nice);
     if (plan->user && credentials_apply(plan->user, error) < 0)
         return -1;
-    if (credentials_drop_capabilities(error) < 0)
+    if (!plan->trusted && give_up_privileges(error) < 0)
         return -1;
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-        return error_set_errno(error, EXIT_CODE_OS, "PR_SET_NO_NEW_PRIVS");
     if (arm_death_signal(plan, parent, error) < 0 || arrange_descriptors(plan, error) < 0)
         return -1;
     fds_restore_limit(); /* the child raises it for itself */

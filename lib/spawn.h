@@ -23,6 +23,7 @@ struct spawn_plan {
     size_t descriptor_count;        /* at least 3; nothing else stays open */
     const struct credentials *user; /* NULL: stay who we are */
     int nice;                       /* below 0: needs the privileges we still have */
+    bool trusted;                   /* preforkd itself: it keeps what privileges we have */
     bool own_session;               /* out of reach of our controlling terminal */
     int death_signal;               /* sent to the child when its parent is gone; 0: none */
     /* Called in the child where the plan could not be carried out, before it exits with
@@ -32,10 +33,10 @@ struct spawn_plan {
 };
 
 /* Fork, apply PLAN, execute. All signals must be blocked, and are still blocked in the new
- * program, with default dispositions. The child leads a process group of its own and can gain no
- * privilege (no_new_privs). Where our session has a controlling terminal, only own_session keeps
- * the child from opening /dev/tty, and from typing into it (ioctl_tty(2), TIOCSTI). 0 with CHILD
- * held, or -1 with ERROR where there is no child. */
+ * program, with default dispositions. The child leads a process group of its own and, unless it is
+ * trusted, has no capability and can gain no privilege (no_new_privs). Where our session has a
+ * controlling terminal, only own_session keeps the child from opening /dev/tty, and from typing
+ * into it (ioctl_tty(2), TIOCSTI). 0 with CHILD held, or -1 with ERROR where there is no child. */
 int spawn_start(const struct spawn_plan *plan, struct child *child, struct error *error);
 
 #endif

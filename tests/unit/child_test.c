@@ -409,6 +409,30 @@ static void child_that_cannot_be_held_is_ended(void **state)
     assert_int_equal(errno, ECHILD);
 }
 
+/* As in another image of this process: only the number is known. */
+static void lost_descriptor_is_had_again(void **state)
+{
+    (void)state;
+    start(sleep_for_ever);
+    pid_t pid = child.pid;
+    assert_int_equal(close(child.pidfd), 0);
+    child = CHILD_NONE;
+    assert_int_equal(child_retake(&child, pid), 0);
+    assert_int_equal(child.pid, pid);
+    assert_true(fcntl(child.pidfd, F_GETFD) & FD_CLOEXEC);
+    child_signal(&child, SIGKILL);
+    reap();
+    assert_int_equal(end.number, SIGKILL);
+}
+
+static void nobody_elses_process_is_had(void **state)
+{
+    (void)state;
+    assert_int_equal(child_retake(&child, getppid()), -1);
+    assert_int_equal(errno, ECHILD);
+    assert_int_equal(child.pidfd, -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -428,6 +452,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(discarded_child_is_gone, fresh, release),
         cmocka_unit_test_setup_teardown(group_is_killed_with_its_leader, fresh, release),
         cmocka_unit_test_setup_teardown(pidfd_is_not_inherited, fresh, release),
+        cmocka_unit_test_setup_teardown(lost_descriptor_is_had_again, fresh, release),
+        cmocka_unit_test_setup_teardown(nobody_elses_process_is_had, fresh, release),
         cmocka_unit_test_setup_teardown(child_that_cannot_be_held_is_ended, fresh, release),
     };
     return cmocka_run_group_tests_name("child", tests, make_folder, remove_folder);

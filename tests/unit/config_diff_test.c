@@ -220,9 +220,9 @@ static void resolve(struct config *config)
         struct config_listen *listen = &service->listens[i];
         free(listen->found);
         listen->found = calloc(2, sizeof *listen->found);
-        listen->count = address_read(listen->text, &listen->found[0]) == 0 ? 1 : 2;
+        listen->count = address_read(listen->text, 0, &listen->found[0]) == 0 ? 1 : 2;
         for (int k = 0; listen->count == 2 && k < 2; k++)
-            assert_int_equal(address_read(found[k], &listen->found[k]), 0);
+            assert_int_equal(address_read(found[k], 0, &listen->found[k]), 0);
         if (listen->count == 2)
             listen->found[0].socket.in6.sin6_scope_id = 4000000000;
     }

@@ -191,6 +191,24 @@ static void what_is_not_ours_is_closed(void **state)
     in_a_child(spare_a_gap);
 }
 
+static void keep_two(void)
+{
+    static const int kept[] = {5, 7};
+    for (int fd = 3; fd < 20; fd++)
+        REQUIRE(dup2(0, fd) == fd);
+    fds_close_others(kept, 2);
+    for (int fd = 0; fd < 20; fd++)
+        REQUIRE((fcntl(fd, F_GETFD) >= 0) == (fd < 3 || fd == 5 || fd == 7));
+    fds_close_others(NULL, 0);
+    REQUIRE(fcntl(2, F_GETFD) >= 0 && fcntl(5, F_GETFD) < 0);
+}
+
+static void all_but_some_are_closed(void **state)
+{
+    (void)state;
+    in_a_child(keep_two);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +218,7 @@ int main(void)
         cmocka_unit_test(lower_limit_stays),
         cmocka_unit_test(limit_that_is_too_low_is_an_error),
         cmocka_unit_test(what_is_not_ours_is_closed),
+        cmocka_unit_test(all_but_some_are_closed),
     };
     return cmocka_run_group_tests_name("fds", tests, NULL, NULL);
 }

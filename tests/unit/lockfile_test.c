@@ -12,6 +12,7 @@
 
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -201,6 +202,38 @@ static void lock_ends_with_its_descriptor(void **state)
     lock = LOCKFILE_NONE;
 }
 
+/* As in another image of this process: the descriptor is all that is left of it. */
+static void held_lock_is_taken_over(void **state)
+{
+    (void)state;
+    assert_int_equal(lockfile_acquire(&lock, path, 0644, &error), 0);
+    int fd = lock.fd;
+    free(lock.path);
+    lock = LOCKFILE_NONE;
+    assert_int_equal(lockfile_adopt(&lock, path, fd, &error), 0);
+    assert_int_equal(lock.fd, fd);
+    assert_string_equal(lock.path, path);
+    expect_refused("another preforkd is running");
+    lockfile_release(&lock);
+    assert_false(is_there(path));
+}
+
+static void what_is_no_lock_is_not_taken_over(void **state)
+{
+    int ends[2];
+    (void)state;
+    assert_int_equal(lockfile_acquire(&lock, path, 0644, &error), 0);
+    int again = open(path, O_RDWR | O_CLOEXEC);
+    assert_int_equal(lockfile_adopt(&other, path, again, &error), -1); /* another open file */
+    close(again);
+    assert_int_equal(lockfile_adopt(&other, path, again, &error), -1);
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    assert_int_equal(lockfile_adopt(&other, path, ends[0], &error), -1);
+    assert_int_equal(other.fd, -1);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void symbolic_links_are_refused(void **state)
 {
     (void)state;
@@ -262,6 +295,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(release_leaves_the_file_of_a_successor_alone, fresh,
                                         release),
         cmocka_unit_test_setup_teardown(lock_ends_with_its_descriptor, fresh, release),
+        cmocka_unit_test_setup_teardown(held_lock_is_taken_over, fresh, release),
+        cmocka_unit_test_setup_teardown(what_is_no_lock_is_not_taken_over, fresh, release),
         cmocka_unit_test_setup_teardown(symbolic_links_are_refused, fresh, release),
         cmocka_unit_test_setup_teardown(hard_links_are_refused, fresh, release),
         cmocka_unit_test_setup_teardown(what_is_no_file_is_refused, fresh, release),

@@ -373,6 +373,21 @@ static void workers_in_no_known_state_are_not_counted(void **state)
     assert_int_equal(totals.starting + totals.idle + totals.busy + totals.draining, 0);
 }
 
+static void a_board_is_known_by_its_descriptor(void **state)
+{
+    (void)state;
+    assert_true(scoreboard_is(fd, SLOTS));
+    assert_false(scoreboard_is(fd, SLOTS + 1));
+    assert_false(scoreboard_is(-1, SLOTS));
+    assert_false(scoreboard_is(0, SLOTS));
+    int open = memfd_create("not sealed", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    struct stat about;
+    assert_int_equal(fstat(fd, &about), 0);
+    assert_int_equal(ftruncate(open, about.st_size), 0);
+    assert_false(scoreboard_is(open, SLOTS)); /* it could become shorter than its mapping */
+    close(open);
+}
+
 static void every_state_has_its_name(void **state)
 {
     (void)state;
@@ -411,6 +426,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(each_worker_is_counted_once, make, release),
         cmocka_unit_test_setup_teardown(program_is_busy, make, release),
         cmocka_unit_test_setup_teardown(workers_in_no_known_state_are_not_counted, make, release),
+        cmocka_unit_test_setup_teardown(a_board_is_known_by_its_descriptor, make, release),
         cmocka_unit_test(every_state_has_its_name),
         cmocka_unit_test(what_cannot_be_mapped_is_an_error),
     };
