@@ -10,6 +10,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
+#include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -90,6 +91,21 @@ int credentials_drop_capabilities(struct error *error)
         return 0;
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
         syscall(SYS_capset, &header, none) < 0)
+        return error_set_errno(error, EXIT_CODE_OS, "cannot give up capabilities");
+    return 0;
+}
+
+int credentials_keep_reading(struct error *error)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct kept[_LINUX_CAPABILITY_U32S_3] = {{0}};
+    if (syscall(SYS_capget, &header, kept) < 0)
+        return error_set_errno(error, EXIT_CODE_OS, "cannot read capabilities");
+    uint32_t reading = kept[0].permitted & 1U << CAP_DAC_READ_SEARCH;
+    memset(kept, 0, sizeof kept);
+    kept[0].permitted = kept[0].effective = reading;
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
+        syscall(SYS_capset, &header, kept) < 0)
         return error_set_errno(error, EXIT_CODE_OS, "cannot give up capabilities");
     return 0;
 }

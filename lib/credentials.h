@@ -35,4 +35,8 @@ int credentials_apply(const struct credentials *c, struct error *error);
  * keeps them by being root. 0, or -1 with ERROR. */
 int credentials_drop_capabilities(struct error *error);
 
+/* Keep no capability but that of reading any file, which root had: for a process that reads what
+ * its user may not, and shall change nothing. 0, or -1 with ERROR. */
+int credentials_keep_reading(struct error *error);
+
 #endif
