@@ -16,11 +16,12 @@
 
 #define SIZE_MAX_BYTES (1 << 20)
 #define DEPTH_MAX      8
+#define COUNT_MAX      1000 /* a few files that include each other many times are as good as a loop */
 
 struct includes {
     struct config_reader *reader;
     const char *folder; /* relative names start here, as in libconfig: the top file's folder */
-    int depth;
+    int depth, count;
 };
 
 static void look(struct includes *in, const char *file, const char *by, unsigned line);
@@ -124,10 +125,20 @@ static void look_inside(struct includes *in, const char *file)
         fclose(stream);
 }
 
+static char *include_fault(const struct includes *in, const char *file)
+{
+    if (in->count > COUNT_MAX)
+        return memory_printf("too many includes (%d at most)", COUNT_MAX);
+    return in->depth == DEPTH_MAX ? memory_string("includes go too deep") : fault(file);
+}
+
 /* FILE was named in line LINE of the file BY. */
 static void look(struct includes *in, const char *file, const char *by, unsigned line)
 {
-    char *problem = in->depth == DEPTH_MAX ? memory_string("includes go too deep") : fault(file);
+    if (in->count > COUNT_MAX)
+        return; /* it was told */
+    in->count++;
+    char *problem = include_fault(in, file);
     if (problem) {
         char *text = memory_printf("cannot include %s: %s", file, problem);
         config_complain_at(in->reader, by, line, text);
