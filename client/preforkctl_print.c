@@ -5,6 +5,8 @@
  */
 #include "client/preforkctl_print.h"
 
+#include "client/preforkctl_plan.h"
+
 #include "lib/memory.h"
 
 #define COLUMNS_MAX 12
@@ -184,6 +186,8 @@ void preforkctl_print(const char *command, const json_t *result, bool json)
         print_status(result);
     else if (strcmp(command, "workers") == 0)
         print_workers(result);
+    else if (strcmp(command, "reload") == 0)
+        preforkctl_plan_print(result);
     else if (json_is_string(result))
         fputs(json_string_value(result), stdout);
 }

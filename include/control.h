@@ -19,7 +19,9 @@
 #define CONTROL_COMMANDS(COMMAND)                                                                  \
     COMMAND(status, 0, 0, "", "what runs: services, workers, connections")                         \
     COMMAND(workers, 0, 1, "[SERVICE]", "each worker: state, connections, peer")                   \
-    COMMAND(reload, 0, 0, "", "read the configuration again; done when it serves, or refused")     \
+    COMMAND(reload, 0, 1, "[--dry-run]",                                                           \
+            "read the configuration again; done when it serves, or refused; --dry-run: tell what " \
+            "would change")                                                                        \
     COMMAND(restart, 0, 1, "[SERVICE]",                                                            \
             "as reload, with new processes where nothing changed either: for new program files")   \
     COMMAND(stop, 0, 1, "[--now]", "finish the connections in hand and end; --now: cut them")      \

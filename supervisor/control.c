@@ -113,11 +113,22 @@ void control_answer_waiting(struct control *control, enum control_wait wait, con
     }
 }
 
-void control_advance_waiting(struct control *control)
+void control_answer_all(struct control *control, enum control_wait wait, json_t *result)
+{
+    for (int i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+        struct control_client *client = &control->clients[i];
+        if (client->source.fd >= 0 && client->wait == wait)
+            control_answer(client, json_incref(result));
+    }
+    json_decref(result);
+}
+
+void control_advance_waiting(struct control *control, enum control_wait next,
+                             enum control_wait wait)
 {
     for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
-        if (control->clients[i].wait == CONTROL_WAIT_NEXT_RELOAD)
-            control->clients[i].wait = CONTROL_WAIT_RELOAD;
+        if (control->clients[i].wait == next)
+            control->clients[i].wait = wait;
 }
 
 /* One line, as much of it as is there; -1 when the client is gone or talks too much. */

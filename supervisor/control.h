@@ -29,8 +29,10 @@ enum control_wait {
     CONTROL_WAIT_RELOAD,      /* the outcome of the reload that is going on */
     CONTROL_WAIT_NEXT_RELOAD, /* of the one after it */
     CONTROL_WAIT_UPGRADE,     /* the outcome of the upgrade */
-    CONTROL_WAIT_REOPEN,      /* every pool writes to the reopened log */
-    CONTROL_WAIT_STOP,        /* the end of the daemon */
+    CONTROL_WAIT_DRY_RUN,     /* what a reload would do */
+    CONTROL_WAIT_NEXT_DRY_RUN,
+    CONTROL_WAIT_REOPEN, /* every pool writes to the reopened log */
+    CONTROL_WAIT_STOP,   /* the end of the daemon */
 };
 
 struct control_client {
@@ -78,7 +80,11 @@ void control_wait(struct control_client *client, enum control_wait wait);
 /* Answer all who wait for WAIT: PROBLEM NULL means it went well. */
 void control_answer_waiting(struct control *control, enum control_wait wait, const char *problem);
 
-/* Who waited for the next reload now waits for the one that begins. */
-void control_advance_waiting(struct control *control);
+/* Answer all who wait for WAIT with RESULT, which is taken. */
+void control_answer_all(struct control *control, enum control_wait wait, json_t *result);
+
+/* Who waited for the next one (reload, dry run) now waits for the one that begins. */
+void control_advance_waiting(struct control *control, enum control_wait next,
+                             enum control_wait wait);
 
 #endif

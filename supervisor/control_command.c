@@ -36,13 +36,26 @@ static void run_workers(struct supervisor *s, struct control_client *client,
         control_answer(client, status_workers(s, name));
 }
 
+static void reload(struct supervisor *s, struct control_client *client)
+{
+    bool later = s->core.change != CORE_CHANGE_NONE || s->core.phase == CORE_STARTING;
+    control_wait(client, later ? CONTROL_WAIT_NEXT_RELOAD : CONTROL_WAIT_RELOAD);
+    dispatch_event(s, (struct core_event){.type = CORE_ON_RELOAD});
+}
+
 static void run_reload(struct supervisor *s, struct control_client *client,
                        const struct arguments *arguments)
 {
-    bool later = s->core.change != CORE_CHANGE_NONE || s->core.phase == CORE_STARTING;
-    (void)arguments;
-    control_wait(client, later ? CONTROL_WAIT_NEXT_RELOAD : CONTROL_WAIT_RELOAD);
-    dispatch_event(s, (struct core_event){.type = CORE_ON_RELOAD});
+    if (arguments->count == 0)
+        reload(s, client);
+    else if (strcmp(arguments->words[0], "--dry-run") != 0)
+        control_refuse(client, "reload takes --dry-run or nothing");
+    else if (s->core.phase == CORE_STOPPING)
+        control_refuse(client, "preforkd is stopping");
+    else {
+        control_wait(client, s->dry_run.going ? CONTROL_WAIT_NEXT_DRY_RUN : CONTROL_WAIT_DRY_RUN);
+        dry_run_request(s);
+    }
 }
 
 /* Its next pool has new processes of what is on the disk now. */
@@ -60,7 +73,7 @@ static void run_restart(struct supervisor *s, struct control_client *client,
         if (!name || strcmp(name, s->services[i]->name) == 0)
             dispatch_event(
                 s, (struct core_event){.type = CORE_ON_RESTART, .service = s->services[i]->number});
-    run_reload(s, client, arguments);
+    reload(s, client);
 }
 
 static void run_stop(struct supervisor *s, struct control_client *client,

@@ -94,7 +94,8 @@ struct core_service {
     bool in_force, in_next;        /* which of the two configurations have it */
     bool changes;                  /* it needs a new pool for `next` */
     bool reloading;                /* coming belongs to the reload */
-    bool restart;                  /* the next reload replaces its pool, changed or not */
+    bool restart;                  /* the next reload replaces its pool, changed or not, */
+    bool restarting;               /* and the one that goes on does */
     bool was_ready;                /* some pool was */
     bool last_call;                /* at a stop: its queue is served, but nobody can queue up */
     struct backoff backoff;        /* pools that died before READY */
@@ -253,8 +254,8 @@ void core_resume_upgrade(struct core *core, struct core_actions *actions);
 struct core_pool *core_pool_find(const struct core *core, unsigned id);
 struct core_service *core_service_find(const struct core *core, unsigned id);
 
-/* RESTART came for it since the last reload. */
-bool core_service_wants_restart(const struct core *core, unsigned id);
+/* The change that goes on replaces its pool, changed or not. */
+bool core_service_restarts(const struct core *core, unsigned id);
 
 void core_actions_add(struct core_actions *actions, struct core_action action);
 void core_actions_release(struct core_actions *actions);

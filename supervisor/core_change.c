@@ -32,15 +32,25 @@ static void conclude(struct core *c, const char *why, struct core_actions *actio
     c->upgrading = false;
 }
 
+/* RESTART counts for the reload that begins after it: one that goes on may have failed already. */
+static void begin_reload(struct core *c, struct core_actions *actions)
+{
+    c->reload_pending = false;
+    c->change = CORE_CHANGE_READING;
+    for (size_t i = 0; i < c->service_count; i++) {
+        c->services[i].restarting = c->services[i].restart;
+        c->services[i].restart = false;
+    }
+    act(actions, CORE_DO_ADVANCE);
+    act(actions, CORE_DO_READ);
+}
+
 static void begin_next(struct core *c, struct core_actions *actions)
 {
     if (c->phase != CORE_RUNNING || c->change != CORE_CHANGE_NONE)
         return;
     if (c->reload_pending) {
-        c->reload_pending = false;
-        c->change = CORE_CHANGE_READING;
-        act(actions, CORE_DO_ADVANCE);
-        act(actions, CORE_DO_READ);
+        begin_reload(c, actions);
     } else if (c->upgrade_pending) {
         c->upgrade_pending = false;
         c->upgrading = true;
@@ -71,7 +81,7 @@ void core_resume_upgrade(struct core *c, struct core_actions *actions)
     c->upgrading = true;
     c->change = CORE_CHANGE_READING;
     for (size_t i = 0; i < c->service_count; i++)
-        c->services[i].restart = true;
+        c->services[i].restarting = true;
     act(actions, CORE_DO_READ);
 }
 
@@ -82,7 +92,7 @@ static void take_row(struct core *c, const struct core_row *row, int64_t now_ms)
         service = core_service_add(c, row, now_ms);
     service->in_next = true;
     service->next = row->settings;
-    service->changes = row->changed || service->restart || !service->in_force;
+    service->changes = row->changed || service->restarting || !service->in_force;
 }
 
 void core_change_read(struct core *c, const struct core_event *e, struct core_actions *actions)
@@ -95,8 +105,6 @@ void core_change_read(struct core *c, const struct core_event *e, struct core_ac
     }
     for (size_t i = 0; i < e->row_count; i++)
         take_row(c, &e->rows[i], e->now_ms);
-    for (size_t i = 0; i < c->service_count; i++)
-        c->services[i].restart = false;
     c->change = CORE_CHANGE_BINDING;
     act(actions, CORE_DO_BIND);
 }
@@ -137,7 +145,7 @@ static void roll_back(struct core *c, const char *why, int64_t now_ms, struct co
         struct core_service *service = &c->services[i];
         if (service->reloading)
             core_service_recall(c, service, now_ms, actions);
-        service->reloading = service->in_next = service->restart = false;
+        service->reloading = service->restarting = service->in_next = false;
         if (!service->in_force)
             core_service_drop(c, service->id, now_ms, actions);
         else if (!service->current && !service->coming && service->retry_ms == CLOCK_NEVER)
@@ -181,7 +189,7 @@ static void commit(struct core *c, int64_t now_ms, struct core_actions *actions)
         }
         service->settings = service->next;
         service->in_force = true;
-        service->in_next = false;
+        service->restarting = service->in_next = false;
         if (service->reloading)
             core_service_promote(c, service, now_ms, actions);
     }

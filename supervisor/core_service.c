@@ -23,10 +23,10 @@ struct core_service *core_service_find(const struct core *core, unsigned id)
     return NULL;
 }
 
-bool core_service_wants_restart(const struct core *core, unsigned id)
+bool core_service_restarts(const struct core *core, unsigned id)
 {
     const struct core_service *service = core_service_find(core, id);
-    return service && service->restart;
+    return service && service->restarting;
 }
 
 struct core_service *core_service_add(struct core *core, const struct core_row *row, int64_t now_ms)

@@ -45,7 +45,7 @@ static void answer(struct supervisor *s, const struct core_action *action)
 static void advance(struct supervisor *s, const struct core_action *action)
 {
     (void)action;
-    control_advance_waiting(&s->control);
+    control_advance_waiting(&s->control, CONTROL_WAIT_NEXT_RELOAD, CONTROL_WAIT_RELOAD);
 }
 
 static void check(struct supervisor *s, const struct core_action *action)

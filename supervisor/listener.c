@@ -107,10 +107,8 @@ static struct listener *open_listener(const struct config_service *service,
     return NULL;
 }
 
-/* A path whose socket is to be of another type: the old one serves until the new configuration is
- * in force, so there is no moment for the change. */
-static int check_path(const struct listener_table *table, const struct address *address,
-                      struct error *error)
+int listener_check_path(const struct listener_table *table, const struct address *address,
+                        struct error *error)
 {
     char text[ADDRESS_TEXT_MAX];
     for (size_t i = 0; i < table->count; i++)
@@ -127,7 +125,7 @@ static int open_address(struct listener_table *table, const struct config_servic
     struct listener *l = find(table, service->name, address);
     if (l)
         return l->fd;
-    if (check_path(table, address, error) < 0)
+    if (listener_check_path(table, address, error) < 0)
         return -1;
     l = open_listener(service, address, error);
     if (!l)
@@ -148,6 +146,16 @@ static void set_blocking(int fd, bool blocking)
         fcntl(fd, F_SETFL, wanted);
 }
 
+int listener_complain(const char *file, const struct config_service *service, size_t listen,
+                      const struct error *why, struct error *error)
+{
+    error_set(error, why->code, "%s:%d: service %s: %s: %.1024s", file,
+              service->listens[listen].line, service->name, service->listens[listen].text,
+              why->text);
+    error->in_use = why->in_use;
+    return -1;
+}
+
 int listener_open_service(struct listener_table *table, const char *file,
                           const struct config_service *service, int *fds, struct error *error)
 {
@@ -157,12 +165,8 @@ int listener_open_service(struct listener_table *table, const char *file,
         const struct config_listen *listen = &service->listens[i];
         for (int k = 0; k < listen->count; k++) {
             int fd = open_address(table, service, &listen->found[k], &why);
-            if (fd < 0) {
-                error_set(error, why.code, "%s:%d: service %s: %s: %.1024s", file, listen->line,
-                          service->name, listen->text, why.text);
-                error->in_use = why.in_use;
-                return -1;
-            }
+            if (fd < 0)
+                return listener_complain(file, service, i, &why, error);
             fds[count++] = fd;
         }
     }

@@ -39,6 +39,17 @@ int listener_open_service(struct listener_table *table, const char *file,
 int listener_open_all(struct listener_table *table, const struct config *config,
                       struct error *error);
 
+/* A path whose socket is to be of another type: the old one serves until the new configuration is
+ * in force, so there is no moment for the change. 0, or -1 with ERROR where TABLE has such a
+ * socket. */
+int listener_check_path(const struct listener_table *table, const struct address *address,
+                        struct error *error);
+
+/* WHY an address of entry LISTEN of SERVICE cannot be bound, with the line of the configuration
+ * FILE. Always returns -1. */
+int listener_complain(const char *file, const struct config_service *service, size_t listen,
+                      const struct error *why, struct error *error);
+
 /* Close every socket that no service of CONFIG wants (NULL: all), remove their files, and give the
  * others their configured backlog, permissions and blocking mode. */
 void listener_sweep(struct listener_table *table, const struct config *config);

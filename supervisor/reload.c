@@ -31,19 +31,6 @@ static void report(struct supervisor *s, enum core_event_type type, const char *
 
 /* Reading. */
 
-static int read_file(struct supervisor *s, struct error *error)
-{
-    struct buffer errors = {0};
-    s->reload.next = config_load(s->config->file, &errors);
-    if (!s->reload.next) {
-        while (errors.length > 0 && errors.data[errors.length - 1] == '\n')
-            errors.data[--errors.length] = '\0';
-        error_set(error, EXIT_CODE_CONFIG, "%s", buffer_text(&errors));
-    }
-    buffer_release(&errors);
-    return s->reload.next ? 0 : -1;
-}
-
 /* A service that was told to restart is counted as changed by the core alone. */
 static void make_rows(struct supervisor *s)
 {
@@ -51,9 +38,24 @@ static void make_rows(struct supervisor *s)
     services_add(s, r->next);
     r->rows = reload_rows(s, r->next);
     for (size_t i = 0; i < r->next->service_count; i++) {
-        if (core_service_wants_restart(&s->core, r->rows[i].service))
+        if (core_service_restarts(&s->core, r->rows[i].service))
             reload_plan_force(&r->plan, i);
         r->rows[i].changed = r->plan.actions[i] != RELOAD_KEEP;
+    }
+}
+
+static void on_read(void *owner, struct config *config, const char *problem)
+{
+    struct supervisor *s = owner;
+    struct error error;
+    s->reload.next = config;
+    if (!config) {
+        report(s, CORE_ON_READ, problem);
+    } else if (reload_plan_make(&s->reload.plan, s->config, config, &error) < 0) {
+        report(s, CORE_ON_READ, error.text);
+    } else {
+        make_rows(s);
+        report(s, CORE_ON_READ, NULL);
     }
 }
 
@@ -64,16 +66,10 @@ void reload_read(struct supervisor *s, const struct core_action *action)
     service_manager_reloading(s);
     log_info("reloading %s", s->config->file);
     s->reload.began_ms = clock_now_ms();
-    if (s->options->listen) {
-        report(s, CORE_ON_READ,
-               "there is no file to reload: everything was given on the command line");
-    } else if (read_file(s, &error) < 0 ||
-               reload_plan_make(&s->reload.plan, s->config, s->reload.next, &error) < 0) {
+    if (s->options->listen)
+        report(s, CORE_ON_READ, RELOAD_NO_FILE);
+    else if (reading_begin(&s->reload.reading, s->config->file, s->reload.began_ms, &error) < 0)
         report(s, CORE_ON_READ, error.text);
-    } else {
-        make_rows(s);
-        report(s, CORE_ON_READ, NULL);
-    }
 }
 
 /* Binding: everything, before the first pool is started: a taken port must not cost a single one.
@@ -154,6 +150,7 @@ void reload_committed(struct supervisor *s, const struct core_action *action)
 void reload_roll_back(struct supervisor *s, const struct core_action *action)
 {
     struct log_line line;
+    reading_cancel(&s->reload.reading);
     listener_sweep(&s->listeners, s->config);
     config_release(s->reload.next);
     forget(&s->reload);
@@ -173,4 +170,15 @@ void reload_waits(struct supervisor *s, const struct core_action *action)
         "the reload is ready, and waits for pool %d of %s, which still finishes what it has in "
         "hand",
         (int)pool->child.pid, pool->name);
+}
+
+void reload_init(struct supervisor *s)
+{
+    s->reload.log = -1;
+    reading_init(&s->reload.reading, &s->loop, on_read, s);
+}
+
+void reload_release(struct supervisor *s)
+{
+    reading_release(&s->reload.reading);
 }

@@ -205,6 +205,8 @@ static void release(struct supervisor *s)
     core_release(&s->core);
     services_release(s);
     orphans_release(&s->orphans);
+    reload_release(s);
+    dry_run_release(s);
     fds_close(&s->program);
     fds_close(&s->library);
     fds_close(&s->null);
@@ -219,13 +221,13 @@ static void release(struct supervisor *s)
     config_release(s->config);
 }
 
-static bool is_pool(void *owner, pid_t pid)
+static bool is_held(void *owner, pid_t pid)
 {
     const struct supervisor *s = owner;
     for (size_t i = 0; i < s->pool_count; i++)
         if (s->pools[i]->child.pid == pid)
             return true;
-    return false;
+    return reading_holds(&s->reload.reading, pid) || reading_holds(&s->dry_run.reading, pid);
 }
 
 int supervisor_init(struct supervisor *s, const struct options *options, struct config *config,
@@ -237,17 +239,18 @@ int supervisor_init(struct supervisor *s, const struct options *options, struct 
                              .program = -1,
                              .library = -1,
                              .null = -1,
-                             .reload = {.log = -1},
                              .signals = {.fd = -1},
                              .loop = {.epoll_fd = -1},
                              .pid_file = LOCKFILE_NONE,
                              .started_ms = clock_now_ms()};
+    reload_init(s);
+    dry_run_init(s);
     if (services_check_limits(config, error) == 0 && init_loop(s, error) == 0 &&
         init_pid_file(s, error) == 0 &&
         control_init(&s->control, s, &s->loop, config->control, error) == 0 &&
         init_listeners(s, error) == 0 && init_log(config, error) == 0 &&
         init_program(s, error) == 0) {
-        orphans_init(&s->orphans, is_pool, s);
+        orphans_init(&s->orphans, is_held, s);
         init_services(s);
         return 0;
     }
@@ -275,8 +278,10 @@ static int64_t turn(struct supervisor *s)
 {
     int64_t now = clock_now_ms();
     dispatch_event(s, (struct core_event){.type = CORE_ON_TICK});
+    int64_t next = clock_earlier(reading_check(&s->reload.reading, now),
+                                 reading_check(&s->dry_run.reading, now));
     services_update(s);
-    int64_t next = clock_earlier(control_check(&s->control, now), stop_check(s, now));
+    next = clock_earlier(next, clock_earlier(control_check(&s->control, now), stop_check(s, now)));
     next = clock_earlier(next, orphans_check(&s->orphans, now));
     next = clock_earlier(next, service_manager_check(s, now));
     return clock_earlier(next, core_next_ms(&s->core));

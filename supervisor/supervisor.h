@@ -10,6 +10,7 @@
 #include "supervisor/control.h"
 #include "supervisor/core.h"
 #include "supervisor/dispatch.h"
+#include "supervisor/dry_run.h"
 #include "supervisor/listener.h"
 #include "supervisor/options.h"
 #include "supervisor/orphans.h"
@@ -39,6 +40,7 @@ struct supervisor {
     struct pool_process **pools; /* every one that is alive, whosesoever */
     size_t pool_count;
     struct reload reload;
+    struct dry_run dry_run;
     struct orphans orphans;
     int64_t started_ms;
     struct error outcome; /* why it ends; code EXIT_CODE_OK for a stop as asked */
