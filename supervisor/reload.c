@@ -23,10 +23,7 @@ struct core_row *reload_rows(const struct supervisor *s, const struct config *co
 
 static void report(struct supervisor *s, enum core_event_type type, const char *problem)
 {
-    struct core_event event = {.type = type, .well = problem == NULL, .why = problem};
-    event.rows = s->reload.rows;
-    event.row_count = s->reload.rows ? s->reload.next->service_count : 0;
-    dispatch_event(s, event);
+    dispatch_event(s, (struct core_event){.type = type, .well = problem == NULL, .why = problem});
 }
 
 /* Reading. */
@@ -55,7 +52,10 @@ static void on_read(void *owner, struct config *config, const char *problem)
         report(s, CORE_ON_READ, error.text);
     } else {
         make_rows(s);
-        report(s, CORE_ON_READ, NULL);
+        dispatch_event(s, (struct core_event){.type = CORE_ON_READ,
+                                              .well = true,
+                                              .rows = s->reload.rows,
+                                              .row_count = config->service_count});
     }
 }
 
