@@ -2,9 +2,9 @@
  *
  * pool_process - the supervisor's hold of one preforkd-pool: birth, channel, scoreboard, death.
  *
- * What the pool says and shows is kept for display. Four things it says have an effect: READY,
- * once; LEAVING; DRAINED, for which a reload waits a moment; CRASHED, which may have it replaced; and REOPENED, which answers a waiting client.
- * It may not say much.
+ * What the pool says and shows is kept for display. Five things it says have an effect: READY,
+ * once; LEAVING; DRAINED, for which a reload waits a moment; CRASHED, which may have it replaced;
+ * and REOPENED, which answers a waiting client. It may not say much.
  */
 #ifndef SUPERVISOR_POOL_PROCESS_H
 #define SUPERVISOR_POOL_PROCESS_H

@@ -43,7 +43,7 @@ struct pool {
     bool ready_said;
     bool crash_said;
     bool drained_said;
-    uint32_t drained; /* of the workers before this slot none takes another client */
+    uint32_t drained;       /* of the workers before this slot none takes another client */
     char trouble[256];      /* why workers could not be started; "" when well */
     char trouble_said[256]; /* what the supervisor knows of it */
     struct rate health_rate;
