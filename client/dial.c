@@ -15,12 +15,6 @@
 /* How long to wait before asking a full Unix queue again: poll(2) cannot wait for that. */
 #define QUEUE_RETRY_MS 1
 
-/* HOST:PORT and nothing that could be a scheme. */
-static bool shorthand(const char *text)
-{
-    return strncmp(text, "unix:", 5) != 0 && !strpbrk(text, "/@");
-}
-
 /* The check comes first: what is wrong with an address is told before a name server is asked. */
 static int parse(const char *text, struct address found[ADDRESS_RESOLVED_MAX], struct error *error)
 {
@@ -39,7 +33,7 @@ static int parse(const char *text, struct address found[ADDRESS_RESOLVED_MAX], s
 
 int dial_resolve(const char *text, struct address found[ADDRESS_RESOLVED_MAX], struct error *error)
 {
-    char *full = memory_printf("%s%s", shorthand(text) ? "tcp://" : "", text);
+    char *full = address_complete(text);
     int count = parse(full, found, error);
     free(full);
     return count;

@@ -6,6 +6,7 @@
 
 #include "lib/address_inet.h"
 #include "lib/address_unix.h"
+#include "lib/memory.h"
 #include "lib/quantity.h"
 #include "lib/suggest.h"
 
@@ -121,6 +122,17 @@ int address_read(const char *text, unsigned scope, struct address *a)
     if (a->socket.any.sa_family == AF_INET6)
         a->socket.in6.sin6_scope_id = scope;
     return 0;
+}
+
+/* HOST:PORT and nothing that could be a scheme. */
+static bool is_shorthand(const char *text)
+{
+    return strncmp(text, "unix:", 5) != 0 && !strpbrk(text, "/@");
+}
+
+char *address_complete(const char *text)
+{
+    return memory_printf("%s%s", is_shorthand(text) ? "tcp://" : "", text);
 }
 
 int address_type(const char *text)

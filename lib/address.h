@@ -65,6 +65,10 @@ unsigned address_scope(const struct address *a);
  */
 int address_read(const char *text, unsigned scope, struct address *a);
 
+/* TEXT as people may write it on a command line, with its scheme: HOST:PORT alone is tcp://. The
+ * caller frees it. */
+char *address_complete(const char *text);
+
 /* The type of socket that TEXT names: SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET; 0 for fd://, which
  * is known when it is there, and for what is no address. */
 int address_type(const char *text);

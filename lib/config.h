@@ -31,7 +31,7 @@
 
 struct config_listen {
     char *text;       /* as written */
-    int line;         /* where, for complaints that come later (binding) */
+    int line;         /* where, for complaints that come later (binding); 0: in no file */
     unsigned element; /* of the list, wrong ones counted */
     struct address *found;
     int count;
@@ -113,7 +113,7 @@ struct config {
 struct config *config_load(const char *file, struct buffer *errors);
 
 /* The same for one service given on the command line: a built-in HANDLER, or (NULL) the COMMAND,
- * which ends with NULL. */
+ * which ends with NULL. ADDRESS may be HOST:PORT alone. */
 struct config *config_load_command_line(const char *address, const char *handler,
                                         char *const *command, int64_t workers, const char *control,
                                         struct buffer *errors);

@@ -33,10 +33,11 @@ static void read_listen_entry(struct config_reader *reader, const config_setting
     size_t size = (service->listen_count + 1) * sizeof *service->listens;
     service->listens = memory_resize(service->listens, size);
     struct config_listen *listen = &service->listens[service->listen_count++];
-    *listen = (struct config_listen){.text = memory_string(text),
-                                     .line = (int)config_setting_source_line(setting),
-                                     .element = (unsigned)config_setting_index(setting),
-                                     .count = count};
+    *listen =
+        (struct config_listen){.text = memory_string(text),
+                               .line = reader->lines ? (int)config_setting_source_line(setting) : 0,
+                               .element = (unsigned)config_setting_index(setting),
+                               .count = count};
     listen->found = memory_zeroed((size_t)count + 1, sizeof *found);
     memcpy(listen->found, found, (size_t)count * sizeof *found);
 }
@@ -201,7 +202,8 @@ struct config *config_load_resolved(const char *text, const char *file, struct b
     return config;
 }
 
-/* As many clients at a time as tcpserver serves without being told a number. */
+/* As many clients at a time as tcpserver serves without being told a number. A program that is
+ * handed datagrams reads them all. */
 #define COMMAND_WORKERS 40
 
 /* The group of a handler that runs COMMAND as tcpserver would: where we are. */
@@ -235,26 +237,27 @@ struct config *config_load_command_line(const char *address, const char *handler
 {
     struct config_reader reader = {.file = "command line", .lookup = true};
     struct buffer text = {0};
-    char *name = service_name(handler ? handler : command[0]);
+    char *name = service_name(handler ? handler : command[0]), *full = address_complete(address);
     if (control) {
         buffer_printf(&text, "control = ");
         config_print_word(&text, control);
         buffer_printf(&text, ";\n");
     }
     buffer_printf(&text, "services = { %s = { listen = ", name);
-    config_print_word(&text, address);
+    config_print_word(&text, full);
     buffer_printf(&text, "; handler = ");
     if (handler)
         config_print_word(&text, handler);
     else
         print_command(&text, command);
     if (workers == 0 && !handler)
-        workers = COMMAND_WORKERS;
+        workers = address_type(full) == SOCK_DGRAM ? 1 : COMMAND_WORKERS;
     if (workers > 0)
         buffer_printf(&text, "; workers = %" PRId64, workers);
     buffer_printf(&text, "; }; };\n");
     struct config *config = load_text(buffer_text(&text), &reader, errors);
     buffer_release(&text);
+    free(full);
     free(name);
     return config;
 }

@@ -149,9 +149,12 @@ static void set_blocking(int fd, bool blocking)
 int listener_complain(const char *file, const struct config_service *service, size_t listen,
                       const struct error *why, struct error *error)
 {
-    error_set(error, why->code, "%s:%d: service %s: %s: %.1024s", file,
-              service->listens[listen].line, service->name, service->listens[listen].text,
-              why->text);
+    const struct config_listen *at = &service->listens[listen];
+    char line[16] = "";
+    if (at->line > 0)
+        snprintf(line, sizeof line, ":%d", at->line);
+    error_set(error, why->code, "%s%s: service %s: %s: %.1024s", file, line, service->name,
+              at->text, why->text);
     error->in_use = why->in_use;
     return -1;
 }

@@ -68,6 +68,9 @@ static int take(struct options *o, int option, char **argv, struct error *error)
         o->mode = OPTIONS_HELP;
         break;
     case LISTEN:
+        if (o->listen)
+            return error_set(error, EXIT_CODE_USAGE,
+                             "give --listen once; a file can give a service several addresses");
         o->listen = optarg;
         break;
     case HANDLER_NAME:
@@ -153,7 +156,9 @@ void options_help(void)
            "  preforkd --help-config             every key of the configuration file\n"
            "  preforkd --version\n"
            "\n"
-           "Addresses: tcp://HOST:PORT (127.0.0.1, [::1], *, a name), unix:///path, unix:@name\n"
+           "Addresses: tcp://HOST:PORT (127.0.0.1, [::1], *, a name), here also without tcp://;\n"
+           "udp://HOST:PORT; unix:///path, unix:@name, the same with unixgram:, seqpacket:; "
+           "fd://NAME\n"
            "Signals: HUP reload; TERM, QUIT stop when connections in hand are done; INT, or a\n"
            "second TERM, stop now; USR1 reopen the log file; TTIN, TTOU one worker more, less\n"
            "Handlers:\n",

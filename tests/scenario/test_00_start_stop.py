@@ -52,7 +52,7 @@ def scenario_preforkctl_help(t):
 def scenario_serves_without_a_file(t):
     """preforkd --listen ADDRESS --handler NAME [--workers N] [--control PATH]"""
     d = t.daemon()
-    d.launch(arguments=["--listen", "tcp://127.0.0.1:0", "--handler", "upper", "--workers", "3",
+    d.launch(arguments=["--listen", "127.0.0.1:0", "--handler", "upper", "--workers", "3",
                         "--control", d.control])
     d.wait_running()
     service = d.service()

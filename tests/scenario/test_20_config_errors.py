@@ -168,6 +168,9 @@ def scenario_command_line_with_a_program(t):
     done = t.run("preforkd", "-t", "--listen", "unix:@x", "--", "")
     equal(done.returncode, EXIT_CONFIG, "a program without a name")
     matches("^command line: the first word of command, the program, is empty\n$", done.stderr, "why")
+    done = t.run("preforkd", "--control", t.path("c.sock"), "--listen", "fd://nowhere", "--", "cat")
+    equal(done.returncode, EXIT_UNAVAILABLE, "a socket that nobody has opened")
+    matches("^preforkd: command line: service cat: fd://nowhere: ", done.stderr, "why")
 
 
 def scenario_check_asks_the_handlers(t):

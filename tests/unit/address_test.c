@@ -314,6 +314,26 @@ static void types_by_scheme(void **state)
     assert_int_equal(address_type("nonsense"), 0);
 }
 
+static void host_and_port_alone_are_tcp(void **state)
+{
+    static const char *const texts[][2] = {{"127.0.0.1:7000", "tcp://127.0.0.1:7000"},
+                                           {"[::1]:7000", "tcp://[::1]:7000"},
+                                           {"*:7000", "tcp://*:7000"},
+                                           {"localhost:7000", "tcp://localhost:7000"},
+                                           {"tcp://*:7000", "tcp://*:7000"},
+                                           {"udp://*:7000", "udp://*:7000"},
+                                           {"unix:@x", "unix:@x"},
+                                           {"unix:x", "unix:x"},
+                                           {"seqpacket:@x", "seqpacket:@x"},
+                                           {"fd://x", "fd://x"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        char *text = address_complete(texts[i][0]);
+        assert_string_equal(text, texts[i][1]);
+        free(text);
+    }
+}
+
 static void wrong_schemes(void **state)
 {
     (void)state;

@@ -397,6 +397,24 @@ static void command_line_gives_one_service(void **state)
     assert_non_null(config->control);
 }
 
+static void address_of_the_command_line_may_be_short(void **state)
+{
+    (void)state;
+    config = config_load_command_line("127.0.0.1:7000", "echo", NULL, 0, NULL, &errors);
+    assert_non_null(config);
+    assert_string_equal(config->services[0].listens[0].text, "tcp://127.0.0.1:7000");
+    assert_int_equal(config->services[0].listens[0].line, 0);
+}
+
+static void program_on_datagrams_has_one_worker(void **state)
+{
+    char cat[] = "cat", *const command[] = {cat, NULL};
+    (void)state;
+    config = config_load_command_line("udp://127.0.0.1:7000", NULL, command, 0, NULL, &errors);
+    assert_string_equal(buffer_text(&errors), "");
+    assert_int_equal(config->services[0].workers, 1);
+}
+
 static const struct config_service *command_line(const char *const *words)
 {
     release(NULL);
@@ -509,6 +527,8 @@ int main(void)
         cmocka_unit_test_teardown(include_of_nothing, release),
         cmocka_unit_test_teardown(what_is_no_file_is_not_read, release),
         cmocka_unit_test_teardown(command_line_gives_one_service, release),
+        cmocka_unit_test_teardown(address_of_the_command_line_may_be_short, release),
+        cmocka_unit_test_teardown(program_on_datagrams_has_one_worker, release),
         cmocka_unit_test_teardown(command_line_runs_a_program_where_we_are, release),
         cmocka_unit_test_teardown(words_of_the_command_line_arrive_as_they_are, release),
         cmocka_unit_test_teardown(program_gives_its_service_a_name, release),

@@ -133,6 +133,8 @@ static void what_belongs_together(void **state)
     expect_refused(together, "preforkd", "--handler", "echo");
     expect_refused(together, "preforkd", "--", "/bin/cat");
     expect_refused(together, "preforkd", "-c", "a.conf", "--", "/bin/cat");
+    expect_refused("give --listen once", "preforkd", "--listen", "unix:@x", "--listen", "unix:@y",
+                   "--handler", "echo");
     expect_refused("either --handler NAME or -- PROGRAM", "preforkd", "--listen", "unix:@x",
                    "--handler", "echo", "--", "/bin/cat");
     expect_refused("go with --listen", "preforkd", "--workers", "4");
