@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * core_change_upgrade_test - upgrades: the new program is asked first, and what it begins with is
+ * what the old one left.
+ */
+#include "core_drive.h"
+
+static void new_program_is_asked_before_it_is_executed(void **state)
+{
+    (void)state;
+    on(UPGRADE);
+    expect("CHECK");
+    assert_false(core_is_reloading(&core));
+    on(CHECKED, .well = true);
+    expect("EXECUTE");
+}
+
+static void program_that_cannot_take_over_is_not_executed(void **state)
+{
+    (void)state;
+    on(UPGRADE);
+    forget();
+    on(CHECKED, .why = "wrong architecture");
+    expect("ANSWER upgrade \"wrong architecture\"");
+    after(0);
+    expect("");
+    assert_int_equal(service_of(1)->current, 1);
+}
+
+static void program_that_cannot_be_executed_leaves_us_as_we_are(void **state)
+{
+    (void)state;
+    on(UPGRADE);
+    on(CHECKED, .well = true);
+    forget();
+    on(EXECUTE_FAILED, .why = "no memory");
+    expect("ANSWER upgrade \"no memory\"");
+    on(UPGRADE);
+    expect("CHECK");
+}
+
+static void who_asks_during_an_upgrade_waits_for_it(void **state)
+{
+    (void)state;
+    on(UPGRADE);
+    forget();
+    on(UPGRADE);
+    on(CHECKED, .why = "no");
+    expect("ANSWER upgrade \"no\"");
+}
+
+static void reload_waits_for_the_upgrade(void **state)
+{
+    (void)state;
+    on(UPGRADE);
+    on(RELOAD);
+    forget();
+    on(CHECKED, .why = "no");
+    expect("ANSWER upgrade \"no\"; ADVANCE; READ");
+}
+
+static void upgrade_waits_for_the_reload(void **state)
+{
+    const struct core_row rows[] = {row_of(1, false)};
+    (void)state;
+    on(RELOAD);
+    on(UPGRADE);
+    on(UPGRADE);
+    on(RELOAD);
+    reads(rows, 1);
+    forget();
+    on(BOUND, .well = true);
+    expect("COMMIT; COMMITTED; ANSWER; ADVANCE; READ");
+    on(READ, .why = "no such file");
+    expect("ROLL_BACK \"no such file\"; ANSWER \"no such file\"; CHECK");
+}
+
+static void stop_abandons_the_upgrade(void **state)
+{
+    (void)state;
+    on(UPGRADE);
+    forget();
+    on(STOP_NOW);
+    expect("STOPPING next; ANSWER upgrade \"preforkd is stopping\"; CLOSE s1; STOP_POOL p1");
+    on(CHECKED, .well = true);
+    on(EXECUTE_FAILED, .why = "no");
+    expect("");
+}
+
+/* The new program. */
+
+/* Service 1 has pool 1, service 2 has none. */
+static int new_program(void **state)
+{
+    const struct core_row rows[] = {row_of(1, false), row_of(2, false)};
+    const struct core_pool old = {.service = 1,
+                                  .state = CORE_POOL_READY,
+                                  .deadline_ms = CLOCK_NEVER,
+                                  .graceful_ms = 3000,
+                                  .kill_ms = 500};
+    struct core_actions actions = {0};
+    (void)state;
+    begin(0, SETTINGS);
+    now = 5000;
+    for (int i = 0; i < 2; i++)
+        core_adopt_service(&core, &rows[i], now);
+    assert_int_equal(core_adopt_pool(&core, &old, true), 1);
+    core_resume_upgrade(&core, &actions);
+    describe_actions(&actions);
+    return 0;
+}
+
+static void every_pool_is_replaced_by_one_of_the_new_program(void **state)
+{
+    const struct core_row rows[] = {row_of(1, false), row_of(2, false)};
+    (void)state;
+    expect("READ");
+    assert_true(core_is_reloading(&core));
+    reads(rows, 2);
+    on(BOUND, .well = true);
+    expect("BIND; START_POOL s1 p2 next; START_POOL s2 p3 next");
+    on(POOL_READY, .pool = 2);
+    on(POOL_READY, .pool = 3);
+    expect("COMMIT; PROMOTE s2 p3 next; PROMOTE s1 p2 next; DRAIN_POOL p1 3000ms; "
+           "COMMITTED");
+    on(POOL_DRAINED, .pool = 1);
+    expect("ANSWER upgrade");
+}
+
+static void adopted_pools_serve_on_where_the_rest_fails(void **state)
+{
+    (void)state;
+    forget();
+    on(READ, .why = "no such file");
+    expect("ROLL_BACK \"no such file\"; ANSWER upgrade \"no such file\"");
+    assert_int_equal(service_of(1)->current, 1);
+    after(0);
+    expect("START_POOL s2 p2"); /* it had none */
+}
+
+static void adopted_pool_that_dies_is_replaced(void **state)
+{
+    (void)state;
+    on(READ, .why = "no such file");
+    after(0);
+    forget();
+    on(POOL_ENDED, .pool = 1);
+    after(0);
+    expect("ADOPT p1 3000ms; MOURN p1 AT_ONCE; START_POOL s1 p3");
+}
+
+static void adopted_pool_that_leaves_keeps_its_deadline(void **state)
+{
+    const struct core_pool old = {
+        .service = 1, .state = CORE_POOL_LEAVING, .deadline_ms = 6000, .kill_ms = 500};
+    (void)state;
+    forget();
+    assert_int_equal(core_adopt_pool(&core, &old, false), 2);
+    assert_int_equal(service_of(1)->current, 1);
+    assert_int_equal(core_last_ms(&core), 6000);
+    on(STOP_NOW);
+    forget();
+    after(1000);
+    expect("KILL_POOL p2 \"did not leave in time\"");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        core_test(new_program_is_asked_before_it_is_executed, one_runs),
+        core_test(program_that_cannot_take_over_is_not_executed, one_runs),
+        core_test(program_that_cannot_be_executed_leaves_us_as_we_are, one_runs),
+        core_test(who_asks_during_an_upgrade_waits_for_it, one_runs),
+        core_test(reload_waits_for_the_upgrade, one_runs),
+        core_test(upgrade_waits_for_the_reload, one_runs),
+        core_test(stop_abandons_the_upgrade, one_runs),
+        core_test(every_pool_is_replaced_by_one_of_the_new_program, new_program),
+        core_test(adopted_pools_serve_on_where_the_rest_fails, new_program),
+        core_test(adopted_pool_that_dies_is_replaced, new_program),
+        core_test(adopted_pool_that_leaves_keeps_its_deadline, new_program),
+    };
+    return cmocka_run_group_tests_name("core_change_upgrade", tests, NULL, NULL);
+}
