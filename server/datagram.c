@@ -32,7 +32,14 @@ static int take(int fd, struct mmsghdr *messages, int count, int flags)
     return got < 0 ? -1 : 1;
 }
 
-static int receive(int fd, int count, int flags)
+/* What is asked for beside a datagram: where it was sent to. Without a place for it, the kernel
+ * drops the descriptors that a Unix client sends along, unix(7); with one they would be ours. */
+static size_t control_size(const struct datagram_socket *socket)
+{
+    return socket->bound.any.sa_family == AF_UNIX ? 0 : sizeof batch->asked;
+}
+
+static int receive(int fd, const struct datagram_socket *socket, int count, int flags)
 {
     struct mmsghdr messages[DATAGRAM_BATCH_MAX];
     struct iovec parts[DATAGRAM_BATCH_MAX];
@@ -44,9 +51,9 @@ static int receive(int fd, int count, int flags)
                                               .msg_iov = &parts[i],
                                               .msg_iovlen = 1,
                                               .msg_control = d->asked,
-                                              .msg_controllen = sizeof d->asked};
+                                              .msg_controllen = control_size(socket)};
     }
-    int got = take(fd, messages, count, flags | MSG_CMSG_CLOEXEC);
+    int got = take(fd, messages, count, flags);
     for (int i = 0; i < got; i++) {
         struct preforkd_datagram *d = &batch[i];
         d->peer_length = messages[i].msg_hdr.msg_namelen;
@@ -120,7 +127,7 @@ int datagram_serve(const struct datagram_plan *plan, int fd, const struct datagr
 {
     tick_allow();
     int asked = hoped_for(plan->batch);
-    int count = receive(fd, asked, flags);
+    int count = receive(fd, socket, asked, flags);
     tick_block();
     learn(asked, count);
     if (count < 0 || batch[0].peer_length == 0)

@@ -6,6 +6,7 @@
 #include "server/datagram.h"
 #include "server/datagram_guard.h"
 
+#include "lib/fds.h"
 #include "server/host.h"
 #include "supervisor/listener_bind.h"
 
@@ -543,6 +544,32 @@ static void who_has_no_name_is_served_and_not_answered(void **state)
 }
 
 /* Those behind it in the batch are answered. */
+static int open_descriptors(void)
+{
+    int count = 0;
+    for (int fd = 0; fd < 64; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
+/* Who may send a datagram may send descriptors with it, unix(7): none of them stays here. */
+static void nobody_leaves_descriptors_here(void **state)
+{
+    (void)state;
+    over_unix(true);
+    assert_int_equal(connect(client, &server_address.any, server_length), 0);
+    for (int several = 1; several <= 2; several++) {
+        plan.batch = several;
+        int before = open_descriptors();
+        for (int i = 0; i < several; i++)
+            assert_int_equal(fds_send(client, "x", 1, client), 0);
+        serve();
+        assert_int_equal(open_descriptors(), before);
+        expect_answer("x");
+    }
+    assert_int_equal(seen.count, 3);
+}
+
 static void who_is_gone_costs_nobody_an_answer(void **state)
 {
     sa_family_t autobind = AF_UNIX;
@@ -628,6 +655,7 @@ int main(void)
         TEST(other_services_are_no_clients),
         TEST(unix_clients_are_clients),
         TEST(who_has_no_name_is_served_and_not_answered),
+        TEST(nobody_leaves_descriptors_here),
         TEST(who_is_gone_costs_nobody_an_answer),
         TEST(a_socket_that_was_shut_down_is_told),
         TEST(a_socket_that_does_not_block_is_waited_for),
