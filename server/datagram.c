@@ -76,6 +76,8 @@ static void log_datagram(struct preforkd_datagram *d)
     log_text(&line, "peer", datagram_message_peer(d));
     log_int(&line, "bytes_in", (int64_t)d->size);
     log_int(&line, "bytes_out", (int64_t)d->sent);
+    if (d->failure != 0)
+        log_text(&line, "error", strerror(d->failure));
     log_end(&line);
 }
 

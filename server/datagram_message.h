@@ -42,6 +42,7 @@ struct preforkd_datagram {
     const void *reply;                               /* NULL: there is none */
     size_t reply_size;
     size_t sent;   /* of the reply */
+    int failure;   /* errno of sending it; 0: it was sent, or there is none */
     bool withheld; /* the guard let no reply pass */
     char bytes[DATAGRAM_MAX];
 };

@@ -81,16 +81,17 @@ static bool may_send_again(int fd, const struct mmsghdr *message, int error)
     return error == EAGAIN && peer->any.sa_family != AF_UNIX && poll(&p, 1, SEND_WAIT_MS) != 0;
 }
 
-static void send_all(struct scoreboard_worker *slot, int fd, struct mmsghdr *messages, int count)
+static void send_all(struct scoreboard_worker *slot, int fd, struct mmsghdr *messages, int count,
+                     int *failures)
 {
     for (int sent = 0; sent < count;) {
-        int status = give(fd, messages + sent, count - sent);
+        int status = give(fd, messages + sent, count - sent), error = errno;
         for (int i = 0; i < status; i++)
             slot_moved_out(slot, messages[sent + i].msg_len);
         if (status > 0)
             sent += status;
-        else if (!may_send_again(fd, &messages[sent], errno))
-            sent++;
+        else if (!may_send_again(fd, &messages[sent], error))
+            failures[sent++] = error;
     }
 }
 
@@ -99,13 +100,18 @@ void datagram_send_replies(struct preforkd_datagram *batch, int count, int fd,
 {
     struct mmsghdr messages[DATAGRAM_BATCH_MAX];
     struct iovec parts[DATAGRAM_BATCH_MAX];
+    int failures[DATAGRAM_BATCH_MAX] = {0};
     int replies = 0;
     for (int i = 0; i < count; i++)
         if (batch[i].reply) {
             messages[replies].msg_hdr = envelope(&batch[i], &parts[replies]);
             messages[replies++].msg_len = 0;
         }
-    send_all(slot, fd, messages, replies);
-    for (int i = count - 1; i >= 0; i--)
-        batch[i].sent = batch[i].reply ? messages[--replies].msg_len : 0;
+    send_all(slot, fd, messages, replies, failures);
+    for (int i = count - 1; i >= 0; i--) {
+        bool replied = batch[i].reply != NULL;
+        replies -= replied;
+        batch[i].sent = replied ? messages[replies].msg_len : 0;
+        batch[i].failure = replied ? failures[replies] : 0;
+    }
 }

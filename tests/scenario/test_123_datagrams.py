@@ -445,6 +445,19 @@ def scenario_who_has_no_name_is_served(t):
     equal(ask(t, path, b"x"), b"x", "the next one")
 
 
+def scenario_why_an_answer_was_not_sent_is_logged(t):
+    """A Unix client whose socket the service's user may not write to."""
+    path = t.path("datagrams")
+    d = t.daemon(echo={"listen": [f"unixgram://{path}"], "workers": 1}).start()
+    with Asker(t, path) as asker:
+        os.chmod(asker.path, 0)
+        asker.send(b"hello")
+        d.wait_log(msg="datagram", bytes_in=5, bytes_out=0, error="Permission denied")
+        os.chmod(asker.path, 0o777)
+        equal(asker.ask(b"hello"), b"hello", "answer")
+        equal(len(d.log_lines(error="Permission denied")), 1, "refused answers")
+
+
 def scenario_a_client_that_does_not_read_stops_nobody(t):
     """Its queue is full: what does not fit is lost to it, others are answered; and the log says of
     each datagram what was sent, not what was meant to be."""
