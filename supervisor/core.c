@@ -133,7 +133,7 @@ static void on_pool_crashed(struct core *c, const struct core_event *e,
     struct core_service *service = pool ? core_service_find(c, pool->service) : NULL;
     (void)actions;
     if (service && service->current == pool->id && pool->state == CORE_POOL_READY)
-        core_service_crashed(service, e->now_ms);
+        core_service_crashed(service);
 }
 
 static void on_pool_floods(struct core *c, const struct core_event *e, struct core_actions *actions)

@@ -96,12 +96,13 @@ struct core_service {
     bool reloading;                /* coming belongs to the reload */
     bool restart;                  /* the next reload replaces its pool, changed or not, */
     bool restarting;               /* and the one that goes on does */
+    bool stale;                    /* a worker of `current` crashed */
     bool was_ready;                /* some pool was */
     bool last_call;                /* at a stop: its queue is served, but nobody can queue up */
     struct backoff backoff;        /* pools that died before READY */
     struct rate rate;              /* of replacements of pools that served */
     int64_t retry_ms;              /* when the next pool is started; CLOCK_NEVER: not waiting */
-    int64_t fresh_ms;              /* no replacement without need before */
+    int64_t fresh_ms;              /* no pool is replaced for being stale before */
     int64_t last_call_ms;          /* the end of last_call, whoever is in the queue */
 };
 

@@ -94,6 +94,7 @@ void core_service_promote(struct core *core, struct core_service *service, int64
     service->coming = 0;
     core_pool_find(core, service->current)->accepts = true;
     service->was_ready = true;
+    service->stale = false;
     service->retry_ms = CLOCK_NEVER;
     backoff_succeeded(&service->backoff);
     core_actions_add(actions, (struct core_action){.type = CORE_DO_PROMOTE,
@@ -111,26 +112,31 @@ void core_service_recall(struct core *core, struct core_service *service, int64_
     service->coming = 0;
 }
 
-/* A replacement without need waits until its predecessor's predecessor is gone. */
-int64_t core_service_due_ms(const struct core *core, const struct core_service *service)
+/* One that is stale serves on until its predecessor has left, and during a hold-off. */
+static int64_t fresh_due_ms(const struct core *core, const struct core_service *service)
 {
     unsigned oldest;
-    if (service->coming ||
-        (service->current && core_pool_count_leaving(core, service->id, &oldest) > 0))
+    if (!service->stale || core_pool_count_leaving(core, service->id, &oldest) > 0)
         return CLOCK_NEVER;
-    return service->retry_ms;
+    return service->retry_ms != CLOCK_NEVER ? service->retry_ms : service->fresh_ms;
 }
 
-void core_service_crashed(struct core_service *service, int64_t now_ms)
+int64_t core_service_due_ms(const struct core *core, const struct core_service *service)
 {
-    if (!service->settings.fresh_after_crash || service->coming || service->retry_ms != CLOCK_NEVER)
-        return;
-    service->retry_ms = service->fresh_ms > now_ms ? service->fresh_ms : now_ms;
+    if (service->coming)
+        return CLOCK_NEVER;
+    return service->current ? fresh_due_ms(core, service) : service->retry_ms;
+}
+
+void core_service_crashed(struct core_service *service)
+{
+    service->stale = service->settings.fresh_after_crash;
 }
 
 enum core_sequel core_service_lost(struct core_service *service, int64_t now_ms)
 {
     service->current = 0;
+    service->stale = false;
     if (service->coming)
         return CORE_SEQUEL_COMING;
     service->retry_ms = now_ms;

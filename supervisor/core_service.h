@@ -37,7 +37,7 @@ void core_service_recall(struct core *core, struct core_service *service, int64_
 int64_t core_service_due_ms(const struct core *core, const struct core_service *service);
 
 /* POOL_CRASHED of its current pool. */
-void core_service_crashed(struct core_service *service, int64_t now_ms);
+void core_service_crashed(struct core_service *service);
 
 /* Its current pool is lost: when is the next one started? */
 enum core_sequel core_service_lost(struct core_service *service, int64_t now_ms);

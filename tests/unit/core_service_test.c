@@ -263,6 +263,33 @@ static void fresh_pool_that_dies_is_tried_again_and_the_old_one_serves(void **st
     assert_int_equal(service_of(1)->current, 1);
 }
 
+static void crash_during_a_reload_that_fails_is_not_forgotten(void **state)
+{
+    const struct core_row rows[] = {row_of(1, true)};
+    (void)state;
+    reload_starts(rows, 1);
+    on(POOL_CRASHED, .pool = 1);
+    on(POOL_ENDED, .pool = 2, .why = "died");
+    forget();
+    after(CORE_FRESH_PAUSE_MS - 1);
+    expect("");
+    after(1);
+    expect("START_POOL s1 p3");
+}
+
+static void crash_during_a_reload_that_succeeds_needs_no_more(void **state)
+{
+    const struct core_row rows[] = {row_of(1, true)};
+    (void)state;
+    reload_starts(rows, 1);
+    on(POOL_CRASHED, .pool = 1);
+    on(POOL_READY, .pool = 2);
+    on(POOL_ENDED, .pool = 1, .well = true);
+    forget();
+    after(CORE_FRESH_PAUSE_MS);
+    expect("");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,6 +311,8 @@ int main(void)
         core_test(replacement_for_freshness_waits_for_the_last_one_to_leave, one_runs),
         core_test(need_does_not_wait_for_the_pause, one_runs),
         core_test(fresh_pool_that_dies_is_tried_again_and_the_old_one_serves, one_runs),
+        core_test(crash_during_a_reload_that_fails_is_not_forgotten, one_runs),
+        core_test(crash_during_a_reload_that_succeeds_needs_no_more, one_runs),
     };
     return cmocka_run_group_tests_name("core_service", tests, NULL, NULL);
 }
