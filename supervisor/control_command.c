@@ -40,7 +40,7 @@ static void reload(struct supervisor *s, struct control_client *client)
 {
     bool later = s->core.change != CORE_CHANGE_NONE || s->core.phase == CORE_STARTING;
     control_wait(client, later ? CONTROL_WAIT_NEXT_RELOAD : CONTROL_WAIT_RELOAD);
-    dispatch_event(s, (struct core_event){.type = CORE_ON_RELOAD});
+    reload_request(s);
 }
 
 static void run_reload(struct supervisor *s, struct control_client *client,

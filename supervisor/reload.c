@@ -59,6 +59,13 @@ static void on_read(void *owner, struct config *config, const char *problem)
     }
 }
 
+void reload_request(struct supervisor *s)
+{
+    for (size_t i = 0; i < s->service_count; i++)
+        s->services[i]->scaled = false;
+    dispatch_event(s, (struct core_event){.type = CORE_ON_RELOAD});
+}
+
 void reload_read(struct supervisor *s, const struct core_action *action)
 {
     struct error error;

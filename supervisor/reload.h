@@ -32,6 +32,9 @@ struct reload {
 void reload_init(struct supervisor *s);
 void reload_release(struct supervisor *s);
 
+/* One is wanted. What it brings outdoes every number of workers that was asked for before. */
+void reload_request(struct supervisor *s);
+
 /* Actions of the core (core.h). */
 void reload_read(struct supervisor *s, const struct core_action *action);
 void reload_bind(struct supervisor *s, const struct core_action *action);

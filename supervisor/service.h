@@ -34,6 +34,7 @@ struct service {
     bool failed;
     unsigned generation; /* of the newest pool */
     int64_t workers;     /* wanted, where SCALE or TTIN changed it; 0: as configured */
+    bool scaled;         /* after the last reload was asked for: its number does not count */
     char trouble[512];
     enum exit_code trouble_code; /* of a pool that could not even be started; else 0 */
     int looks_empty;             /* in the last call: how often its queue was found empty, */

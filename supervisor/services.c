@@ -159,7 +159,7 @@ void services_promote(struct supervisor *s, const struct core_action *action)
     struct pool_process *pool = services_find_pool(s, action->pool);
     service->trouble[0] = '\0';
     service->trouble_code = EXIT_CODE_OK;
-    if (action->next)
+    if (action->next && !service->scaled)
         service->workers = 0; /* the file's number counts again */
     if (service->workers > 0)
         pool_process_tell(pool, CHANNEL_SET_WORKERS, (uint32_t)service->workers, -1);
@@ -238,6 +238,7 @@ static int scale_one(struct supervisor *s, struct service *service, int64_t valu
         return error_set(error, EXIT_CODE_FAILURE, "the pool of %s does not take messages",
                          service->name);
     service->workers = wanted;
+    service->scaled = true;
     log_info("service %s: %" PRId64 " workers wanted, before %" PRId64, service->name, wanted,
              before);
     return 0;

@@ -50,7 +50,7 @@ static void on_signal_number(struct supervisor *s, int number)
     struct error error;
     switch (number) {
     case SIGHUP:
-        request(s, CORE_ON_RELOAD);
+        reload_request(s);
         break;
     case SIGTERM:
     case SIGQUIT:
