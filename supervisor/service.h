@@ -37,8 +37,8 @@ struct service {
     bool scaled;         /* after the last reload was asked for: its number does not count */
     char trouble[512];
     enum exit_code trouble_code; /* of a pool that could not even be started; else 0 */
-    int looks_empty;             /* in the last call: how often its queue was found empty, */
-    int64_t look_ms;             /* and when to look again */
+    int64_t look_ms;             /* in the last call: when to look at its queue again, */
+    int64_t quiet_ms;            /* and since when it was found empty */
     /* Of pools that are gone, no workers in it. For display only: it comes from what they showed.
      */
     struct scoreboard_totals sums;

@@ -11,10 +11,10 @@
 
 #include <unistd.h>
 
-/* Between two looks. A queue counts as empty when two looks found it so: whoever was about to
- * complete the handshake has got in by then. */
-#define LOOK_MS    10
-#define LOOKS_WELL 2
+#define LOOK_MS 10 /* between two looks at a queue */
+/* A queue counts as empty when all looks for so long found it so: a round trip of most clients, so
+ * that whoever was about to complete the handshake has got in by then. */
+#define QUIET_MS 50
 /* What process 1 leaves those who are not ours between TERM and KILL. */
 #define FOREIGN_KILL_MS 5000
 
@@ -38,8 +38,7 @@ void stop_begin(struct supervisor *s, const struct core_action *action)
 void stop_last_call(struct supervisor *s, const struct core_action *action)
 {
     struct service *service = services_find_number(s, action->service);
-    service->looks_empty = 0;
-    service->look_ms = clock_now_ms();
+    service->look_ms = service->quiet_ms = clock_now_ms();
     listener_last_call(&s->listeners, service->config);
 }
 
@@ -53,9 +52,9 @@ static int64_t look(struct supervisor *s, struct service *service, int64_t now_m
     if (now_ms < service->look_ms)
         return service->look_ms;
     service->look_ms = now_ms + LOOK_MS;
-    bool empty = listener_last_call_is_empty(&s->listeners, service->config);
-    service->looks_empty = empty ? service->looks_empty + 1 : 0;
-    if (service->looks_empty == LOOKS_WELL)
+    if (!listener_last_call_is_empty(&s->listeners, service->config))
+        service->quiet_ms = now_ms;
+    if (now_ms >= service->quiet_ms + QUIET_MS)
         dispatch_event(
             s, (struct core_event){.type = CORE_ON_QUEUE_EMPTY, .service = service->number});
     return service->look_ms;
