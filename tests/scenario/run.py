@@ -211,6 +211,22 @@ def run_as_user(cases, folder, programs):
     return collections.Counter(json.loads(text)) if text else collections.Counter({FAILED: 1})
 
 
+def run_as_everybody(cases, top, programs):
+    """As root, where we are root, and as an ordinary user: yields the {outcome: count} of each."""
+    folders = {name: os.path.join(top, name) for name in ("root", "user")}
+    if os.geteuid() == 0:
+        print("as root:", flush=True)
+        os.mkdir(folders["root"])
+        yield run_cases(cases, folders["root"], programs)
+    print("as an ordinary user:", flush=True)
+    os.mkdir(folders["user"])
+    if os.geteuid() == 0:
+        os.chown(folders["user"], harness.NOBODY, harness.NOBODY)
+        yield run_as_user(cases, folders["user"], programs)
+    else:
+        yield run_cases(cases, folders["user"], programs)
+
+
 def main():
     build = os.path.abspath(os.environ.get("BUILD", "build"))
     cases = discover(sys.argv[1:])
@@ -221,24 +237,14 @@ def main():
         print(f"{build}/preforkd is not there; run make first", file=sys.stderr)
         return 64
     os.umask(0o022)  # root takes no configuration that others can write
+    counts = collections.Counter()
     top = tempfile.mkdtemp(prefix="preforkd-scenario-")
     os.chmod(top, 0o755)
     try:
         programs = os.path.join(top, "bin")
         copy_programs(build, programs)
-        counts = collections.Counter()
-        if os.geteuid() == 0:
-            print("as root:", flush=True)
-            os.mkdir(os.path.join(top, "root"))
-            counts += run_cases(cases, os.path.join(top, "root"), programs)
-            print("as an ordinary user:", flush=True)
-            os.mkdir(os.path.join(top, "user"))
-            os.chown(os.path.join(top, "user"), harness.NOBODY, harness.NOBODY)
-            counts += run_as_user(cases, os.path.join(top, "user"), programs)
-        else:
-            print("as an ordinary user:", flush=True)
-            os.mkdir(os.path.join(top, "user"))
-            counts += run_cases(cases, os.path.join(top, "user"), programs)
+        for outcomes in run_as_everybody(cases, top, programs):
+            counts += outcomes
     finally:
         shutil.rmtree(top, ignore_errors=True)
     skipped = f", {counts[SKIPPED]} skipped" if counts[SKIPPED] else ""
