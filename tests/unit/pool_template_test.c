@@ -36,6 +36,8 @@
 
 static enum behaviour { OBEYS, SILENT, EXITS, THREADED, REFUSES, LAZY, DIES } behaviour;
 
+#define DIES_AT 2 /* the order that it dies of, and it answers none */
+
 static struct config_service service;
 static bool warm, cold_copies;
 static struct pool pool;
@@ -58,6 +60,7 @@ _Noreturn void worker_run(const struct worker_plan *plan, const struct worker_bi
     struct warm_hello hello = {.magic = WARM_MAGIC, .threads = behaviour == THREADED ? 2 : 1};
     struct warm_answer answer = {.magic = WARM_MAGIC};
     struct warm_order order;
+    int orders_left = DIES_AT;
     int line = birth->control_fd;
     alarm(60); /* it does not outlive a test that crashes */
     if (plan != &pool.plan || behaviour == EXITS)
@@ -66,7 +69,10 @@ _Noreturn void worker_run(const struct worker_plan *plan, const struct worker_bi
         _exit(98);
     while (behaviour == SILENT || behaviour == LAZY)
         pause();
-    while (recv(line, &order, sizeof order, 0) == (ssize_t)sizeof order && behaviour != DIES) {
+    while (recv(line, &order, sizeof order, 0) == (ssize_t)sizeof order &&
+           (behaviour != DIES || --orders_left > 0)) {
+        if (behaviour == DIES)
+            continue;
         answer.slot = order.slot;
         answer.pid = behaviour == REFUSES ? -EAGAIN : copy();
         if (send(line, &answer, sizeof answer, MSG_NOSIGNAL) < 0)
@@ -297,7 +303,7 @@ static void cold_template_that_does_not_start(void **state)
 static void cold_template_that_makes_nothing(void **state)
 {
     (void)state;
-    without_a_cold_template_the_pool_makes_workers(DIES, 2);
+    without_a_cold_template_the_pool_makes_workers(DIES, DIES_AT);
 }
 
 static void cold_template_that_cannot_copy_itself(void **state)
@@ -442,7 +448,7 @@ static void death_before_the_first_copy_holds_off(void **state)
 {
     (void)state;
     start_ready(DIES);
-    order(3);
+    order(DIES_AT);
     until(0, TEMPLATE_NONE);
     assert_int_equal(pool.table.starting, 0);
     assert_true(holds_off());
