@@ -241,16 +241,16 @@ int64_t core_next_ms(const struct core *core);
 int64_t core_last_ms(const struct core *core);
 
 /* Is a configuration being put into force? */
-bool core_is_reloading(const struct core *core);
+bool core_change_is_reload(const struct core *core);
 
 /* STOPPING, and nothing is left to wait for. */
 bool core_is_finished(const struct core *core);
 
 /* After an upgrade: RUNNING, with a service and its pools as the old program left them. The number
- * of the pool; current: it serves. Then core_resume_upgrade(). */
-void core_adopt_service(struct core *core, const struct core_row *row, int64_t now_ms);
-unsigned core_adopt_pool(struct core *core, const struct core_pool *pool, bool current);
-void core_resume_upgrade(struct core *core, struct core_actions *actions);
+ * of the pool; current: it serves. Then core_change_resume_upgrade(). */
+void core_service_adopt(struct core *core, const struct core_row *row, int64_t now_ms);
+unsigned core_pool_adopt(struct core *core, const struct core_pool *pool, bool current);
+void core_change_resume_upgrade(struct core *core, struct core_actions *actions);
 
 struct core_pool *core_pool_find(const struct core *core, unsigned id);
 struct core_service *core_service_find(const struct core *core, unsigned id);

@@ -75,7 +75,7 @@ void core_change_upgrade(struct core *c, struct core_actions *actions)
         c->upgrade_pending = true;
 }
 
-void core_resume_upgrade(struct core *c, struct core_actions *actions)
+void core_change_resume_upgrade(struct core *c, struct core_actions *actions)
 {
     c->phase = CORE_RUNNING;
     c->upgrading = true;
@@ -249,7 +249,7 @@ void core_change_proceed(struct core *c, int64_t now_ms, struct core_actions *ac
     begin_next(c, actions);
 }
 
-bool core_is_reloading(const struct core *c)
+bool core_change_is_reload(const struct core *c)
 {
     return c->change != CORE_CHANGE_NONE && c->change != CORE_CHANGE_CHECKING;
 }

@@ -49,7 +49,7 @@ void core_pool_remove(struct core *core, unsigned id)
     *pool = core->pools[--core->pool_count];
 }
 
-unsigned core_adopt_pool(struct core *core, const struct core_pool *pool, bool current)
+unsigned core_pool_adopt(struct core *core, const struct core_pool *pool, bool current)
 {
     struct core_pool *own = append(core);
     struct core_service *service = core_service_find(core, pool->service);

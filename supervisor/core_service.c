@@ -43,7 +43,7 @@ struct core_service *core_service_add(struct core *core, const struct core_row *
     return service;
 }
 
-void core_adopt_service(struct core *core, const struct core_row *row, int64_t now_ms)
+void core_service_adopt(struct core *core, const struct core_row *row, int64_t now_ms)
 {
     struct core_service *service = core_service_add(core, row, now_ms);
     service->in_force = service->was_ready = true;

@@ -140,7 +140,7 @@ static void make_status(const struct supervisor *s, bool reloading, char status[
 static int64_t extension(const struct supervisor *s, int64_t now_ms)
 {
     int64_t end_ms;
-    if (s->core.phase == CORE_RUNNING && !core_is_reloading(&s->core)) {
+    if (s->core.phase == CORE_RUNNING && !core_change_is_reload(&s->core)) {
         manager.promised_ms = 0;
         return 0;
     }
@@ -160,10 +160,10 @@ static pid_t main_pid(void)
 /* What its state is called where the manager has to hear of a new one; NULL where not. */
 static const char *new_state(const struct supervisor *s)
 {
-    enum told told = s->core.phase == CORE_STARTING   ? TOLD_NOTHING
-                     : s->core.phase == CORE_STOPPING ? TOLD_STOPPING
-                     : core_is_reloading(&s->core)    ? TOLD_RELOADING
-                                                      : TOLD_READY;
+    enum told told = s->core.phase == CORE_STARTING    ? TOLD_NOTHING
+                     : s->core.phase == CORE_STOPPING  ? TOLD_STOPPING
+                     : core_change_is_reload(&s->core) ? TOLD_RELOADING
+                                                       : TOLD_READY;
     if (told == manager.told || told == TOLD_RELOADING)
         return NULL;
     manager.told = told;

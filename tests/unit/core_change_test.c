@@ -11,21 +11,21 @@ static void reload_goes_step_by_step(void **state)
     (void)state;
     on(RELOAD);
     expect("ADVANCE; READ");
-    assert_true(core_is_reloading(&core));
+    assert_true(core_change_is_reload(&core));
     reads(rows, 1);
     expect("BIND");
-    assert_true(core_is_reloading(&core));
+    assert_true(core_change_is_reload(&core));
     on(BOUND, .well = true);
     expect("START_POOL s1 p2 next");
-    assert_true(core_is_reloading(&core));
+    assert_true(core_change_is_reload(&core));
     after(0);
     expect("");
     on(POOL_READY, .pool = 2);
     expect("COMMIT; PROMOTE s1 p2 next; DRAIN_POOL p1 30000ms; COMMITTED");
-    assert_true(core_is_reloading(&core));
+    assert_true(core_change_is_reload(&core));
     on(POOL_DRAINED, .pool = 1);
     expect("ANSWER");
-    assert_false(core_is_reloading(&core));
+    assert_false(core_change_is_reload(&core));
 }
 
 static void service_that_is_unchanged_keeps_its_pool(void **state)

@@ -10,7 +10,7 @@ static void new_program_is_asked_before_it_is_executed(void **state)
     (void)state;
     on(UPGRADE);
     expect("CHECK");
-    assert_false(core_is_reloading(&core));
+    assert_false(core_change_is_reload(&core));
     on(CHECKED, .well = true);
     expect("EXECUTE");
 }
@@ -103,9 +103,9 @@ static int new_program(void **state)
     begin(0, SETTINGS);
     now = 5000;
     for (int i = 0; i < 2; i++)
-        core_adopt_service(&core, &rows[i], now);
-    assert_int_equal(core_adopt_pool(&core, &old, true), 1);
-    core_resume_upgrade(&core, &actions);
+        core_service_adopt(&core, &rows[i], now);
+    assert_int_equal(core_pool_adopt(&core, &old, true), 1);
+    core_change_resume_upgrade(&core, &actions);
     describe_actions(&actions);
     return 0;
 }
@@ -115,7 +115,7 @@ static void every_pool_is_replaced_by_one_of_the_new_program(void **state)
     const struct core_row rows[] = {row_of(1, false), row_of(2, false)};
     (void)state;
     expect("READ");
-    assert_true(core_is_reloading(&core));
+    assert_true(core_change_is_reload(&core));
     reads(rows, 2);
     on(BOUND, .well = true);
     expect("BIND; START_POOL s1 p2 next; START_POOL s2 p3 next");
@@ -155,7 +155,7 @@ static void adopted_pool_that_leaves_keeps_its_deadline(void **state)
         .service = 1, .state = CORE_POOL_LEAVING, .deadline_ms = 6000, .kill_ms = 500};
     (void)state;
     forget();
-    assert_int_equal(core_adopt_pool(&core, &old, false), 2);
+    assert_int_equal(core_pool_adopt(&core, &old, false), 2);
     assert_int_equal(service_of(1)->current, 1);
     assert_int_equal(core_last_ms(&core), 6000);
     on(STOP_NOW);
