@@ -461,6 +461,7 @@ int main(void)
         cmocka_unit_test_setup(inherited_sockets, empty),
         cmocka_unit_test_setup(names_of_inherited_sockets, empty),
         cmocka_unit_test_setup(types_by_scheme, empty),
+        cmocka_unit_test_setup(host_and_port_alone_are_tcp, empty),
         cmocka_unit_test_setup(wrong_schemes, empty),
         cmocka_unit_test_setup(peers_are_printed_for_people, empty),
         cmocka_unit_test_setup(equal_means_the_same_socket, empty),
