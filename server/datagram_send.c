@@ -100,18 +100,21 @@ void datagram_send_replies(struct preforkd_datagram *batch, int count, int fd,
 {
     struct mmsghdr messages[DATAGRAM_BATCH_MAX];
     struct iovec parts[DATAGRAM_BATCH_MAX];
+    struct preforkd_datagram *answered[DATAGRAM_BATCH_MAX];
     int failures[DATAGRAM_BATCH_MAX] = {0};
     int replies = 0;
-    for (int i = 0; i < count; i++)
-        if (batch[i].reply) {
-            messages[replies].msg_hdr = envelope(&batch[i], &parts[replies]);
-            messages[replies++].msg_len = 0;
-        }
+    for (int i = 0; i < count; i++) {
+        batch[i].sent = 0;
+        batch[i].failure = 0;
+        if (!batch[i].reply)
+            continue;
+        messages[replies].msg_hdr = envelope(&batch[i], &parts[replies]);
+        messages[replies].msg_len = 0;
+        answered[replies++] = &batch[i];
+    }
     send_all(slot, fd, messages, replies, failures);
-    for (int i = count - 1; i >= 0; i--) {
-        bool replied = batch[i].reply != NULL;
-        replies -= replied;
-        batch[i].sent = replied ? messages[replies].msg_len : 0;
-        batch[i].failure = replied ? failures[replies] : 0;
+    for (int i = 0; i < replies; i++) {
+        answered[i]->sent = messages[i].msg_len;
+        answered[i]->failure = failures[i];
     }
 }

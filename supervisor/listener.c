@@ -234,17 +234,21 @@ void listener_sweep(struct listener_table *table, const struct config *config)
     }
 }
 
+static void close_one(struct listener_table *table, const char *service, const struct address *a)
+{
+    for (size_t i = 0; i < table->count; i++)
+        if (matches(table->entries[i], service, a)) {
+            release(table->entries[i]);
+            table->entries[i] = table->entries[--table->count];
+            return;
+        }
+}
+
 void listener_close(struct listener_table *table, const struct config_service *service)
 {
     for (size_t i = 0; i < service->listen_count; i++)
-        for (int k = 0; k < service->listens[i].count; k++) {
-            struct listener *l = find(table, service->name, &service->listens[i].found[k]);
-            for (size_t n = 0; l && n < table->count; n++)
-                if (table->entries[n] == l)
-                    table->entries[n] = table->entries[--table->count];
-            if (l)
-                release(l);
-        }
+        for (int k = 0; k < service->listens[i].count; k++)
+            close_one(table, service->name, &service->listens[i].found[k]);
 }
 
 char *listener_print(const struct listener *l, char text[static ADDRESS_TEXT_MAX])
