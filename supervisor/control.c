@@ -11,6 +11,7 @@
 #include "lib/log.h"
 #include "lib/memory.h"
 #include "supervisor/control_command.h"
+#include "supervisor/inherited.h"
 #include "supervisor/listener.h"
 
 #include <errno.h>
@@ -244,17 +245,23 @@ static void on_listener(struct loop_source *source, uint32_t events)
         drop(client);
 }
 
-int control_init(struct control *control, struct supervisor *supervisor, struct loop *loop,
-                 const char *path, struct error *error)
+static void prepare(struct control *control, struct supervisor *supervisor, struct loop *loop,
+                    const char *path)
 {
-    char *text = memory_printf("unix://%s", path);
-    struct address found[ADDRESS_RESOLVED_MAX];
     *control = (struct control){.supervisor = supervisor, .loop = loop, .lock = LOCKFILE_NONE};
     control->listener = (struct loop_source){-1, on_listener, control};
     control->path = memory_string(path);
     control->resume_ms = CLOCK_NEVER;
     for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
         control->clients[i].source.fd = -1;
+}
+
+int control_init(struct control *control, struct supervisor *supervisor, struct loop *loop,
+                 const char *path, struct error *error)
+{
+    char *text = memory_printf("unix://%s", path);
+    struct address found[ADDRESS_RESOLVED_MAX];
+    prepare(control, supervisor, loop, path);
     if (control_path_prepare(path, error) == 0 && address_parse(text, found, error) == 1)
         control->listener.fd = listener_bind_unix(&found[0], 0600, &control->lock, error);
     free(text);
@@ -266,6 +273,48 @@ int control_init(struct control *control, struct supervisor *supervisor, struct 
     if (listen(control->listener.fd, 64) < 0 || loop_add(loop, &control->listener, EPOLLIN) < 0)
         return error_set_errno(error, EXIT_CODE_UNAVAILABLE, "control socket %s", path);
     return 0;
+}
+
+int control_adopt(struct control *control, struct supervisor *supervisor, struct loop *loop,
+                  const char *path, int fd, int lock, struct error *error)
+{
+    char *lock_path = memory_printf("%s.lock", path);
+    prepare(control, supervisor, loop, path);
+    int status = lockfile_adopt(&control->lock, lock_path, lock, error);
+    free(lock_path);
+    if (status < 0)
+        return -1;
+    const char *unfit = inherited_unfit(fd);
+    if (unfit)
+        return error_set(error, EXIT_CODE_SOFTWARE, "control socket: descriptor %d %s", fd, unfit);
+    control->listener.fd = fd;
+    if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || loop_add(loop, &control->listener, EPOLLIN) < 0)
+        return error_set_errno(error, EXIT_CODE_SOFTWARE, "control socket %s", path);
+    return 0;
+}
+
+/* It is heard again even where it had closed its sending side: the loop tells. */
+void control_adopt_client(struct control *control, int fd, const char *request, const char *answer,
+                          enum control_wait wait, int64_t deadline_ms)
+{
+    struct control_client *client = find_place(control);
+    size_t length = request ? strlen(request) : 0;
+    if (!client || length >= sizeof client->request || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
+        close(fd);
+        return;
+    }
+    *client = (struct control_client){.control = control,
+                                      .source = {fd, on_client, client},
+                                      .request_length = length,
+                                      .answered = answer != NULL,
+                                      .wait = wait,
+                                      .deadline_ms = deadline_ms};
+    if (length > 0)
+        memcpy(client->request, request, length);
+    if (answer)
+        buffer_append(&client->answer, answer, strlen(answer));
+    if (loop_add(control->loop, &client->source, answer ? EPOLLOUT : EPOLLIN) < 0)
+        drop(client);
 }
 
 void control_release(struct control *control)

@@ -26,13 +26,16 @@ struct control;
 /* What a client is waiting for, besides the socket. */
 enum control_wait {
     CONTROL_WAIT_NONE,
-    CONTROL_WAIT_RELOAD,      /* the outcome of the reload that is going on */
-    CONTROL_WAIT_NEXT_RELOAD, /* of the one after it */
-    CONTROL_WAIT_UPGRADE,     /* the outcome of the upgrade */
-    CONTROL_WAIT_DRY_RUN,     /* what a reload would do */
+    CONTROL_WAIT_RELOAD,       /* the outcome of the reload that is going on */
+    CONTROL_WAIT_NEXT_RELOAD,  /* of the one after it */
+    CONTROL_WAIT_UPGRADE,      /* the outcome of the upgrade that is going on */
+    CONTROL_WAIT_NEXT_UPGRADE, /* of the one after it */
+    CONTROL_WAIT_DRY_RUN,      /* what a reload would do */
     CONTROL_WAIT_NEXT_DRY_RUN,
     CONTROL_WAIT_REOPEN, /* every pool writes to the reopened log */
     CONTROL_WAIT_STOP,   /* the end of the daemon */
+    /* The numbers go into the state of an upgrade: new ones come last. */
+    CONTROL_WAIT_COUNT
 };
 
 struct control_client {
@@ -61,6 +64,16 @@ struct control {
 int control_init(struct control *control, struct supervisor *supervisor, struct loop *loop,
                  const char *path, struct error *error);
 
+/* Take over the socket FD of PATH and its lock from the image of this process before us. 0, or -1
+ * with ERROR. */
+int control_adopt(struct control *control, struct supervisor *supervisor, struct loop *loop,
+                  const char *path, int fd, int lock, struct error *error);
+
+/* Take over a client: FD, what came of its request, what of its answer has not gone (NULL: it has
+ * none yet), what it waits for, until when. It is dropped where it cannot be had. */
+void control_adopt_client(struct control *control, int fd, const char *request, const char *answer,
+                          enum control_wait wait, int64_t deadline_ms);
+
 /* Drop every client, remove the socket. Answers on their way are written as far as possible. */
 void control_release(struct control *control);
 
@@ -83,7 +96,7 @@ void control_answer_waiting(struct control *control, enum control_wait wait, con
 /* Answer all who wait for WAIT with RESULT, which is taken. */
 void control_answer_all(struct control *control, enum control_wait wait, json_t *result);
 
-/* Who waited for the next one (reload, dry run) now waits for the one that begins. */
+/* Who waited for the next one (reload, upgrade, dry run) now waits for the one that begins. */
 void control_advance_waiting(struct control *control, enum control_wait next,
                              enum control_wait wait);
 

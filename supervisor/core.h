@@ -246,11 +246,17 @@ bool core_change_is_reload(const struct core *core);
 /* STOPPING, and nothing is left to wait for. */
 bool core_is_finished(const struct core *core);
 
-/* After an upgrade: RUNNING, with a service and its pools as the old program left them. The number
- * of the pool; current: it serves. Then core_change_resume_upgrade(). */
-void core_service_adopt(struct core *core, const struct core_row *row, int64_t now_ms);
-unsigned core_pool_adopt(struct core *core, const struct core_pool *pool, bool current);
-void core_change_resume_upgrade(struct core *core, struct core_actions *actions);
+/* What a pool is to its service. */
+enum core_place { CORE_PLACE_NONE, CORE_PLACE_CURRENT, CORE_PLACE_COMING };
+
+/* After an upgrade, which the new program finishes: core_init() without a row, then each service
+ * and each pool as the old program left them, and core_change_resume_upgrade(). BEFORE is asked for
+ * its rate, its failures, retry_ms and fresh_ms. POOL keeps what it has but the number, which is
+ * returned. */
+void core_service_adopt(struct core *core, const struct core_row *row,
+                        const struct core_service *before, int64_t now_ms);
+unsigned core_pool_adopt(struct core *core, const struct core_pool *pool, enum core_place place);
+void core_change_resume_upgrade(struct core *core, int64_t now_ms, struct core_actions *actions);
 
 struct core_pool *core_pool_find(const struct core *core, unsigned id);
 struct core_service *core_service_find(const struct core *core, unsigned id);

@@ -67,21 +67,38 @@ void core_change_reload(struct core *c, struct core_actions *actions)
         c->reload_pending = true;
 }
 
+/* What is being checked is what they want; what is being put into force may be older. */
 void core_change_upgrade(struct core *c, struct core_actions *actions)
 {
     if (c->phase == CORE_STOPPING)
         answer(actions, true, STOPPING);
-    else if (!c->upgrading)
+    else if (c->change != CORE_CHANGE_CHECKING)
         c->upgrade_pending = true;
 }
 
-void core_change_resume_upgrade(struct core *c, struct core_actions *actions)
+/* Nobody needs a pool that has no place. */
+static void settle_pools(struct core *c, int64_t now_ms, struct core_actions *actions)
+{
+    for (size_t i = 0; i < c->pool_count; i++) {
+        const struct core_pool *pool = &c->pools[i];
+        const struct core_service *service = core_service_find(c, pool->service);
+        if (!service || (service->current != pool->id && service->coming != pool->id))
+            core_pool_drain(c, pool->id, pool->graceful_ms, now_ms, actions);
+    }
+}
+
+void core_change_resume_upgrade(struct core *c, int64_t now_ms, struct core_actions *actions)
 {
     c->phase = CORE_RUNNING;
     c->upgrading = true;
     c->change = CORE_CHANGE_READING;
-    for (size_t i = 0; i < c->service_count; i++)
-        c->services[i].restarting = true;
+    settle_pools(c, now_ms, actions);
+    for (size_t i = 0; i < c->service_count; i++) {
+        struct core_service *service = &c->services[i];
+        service->restarting = true;
+        if (!service->current && !service->coming && service->retry_ms == CLOCK_NEVER)
+            service->retry_ms = now_ms;
+    }
     act(actions, CORE_DO_READ);
 }
 

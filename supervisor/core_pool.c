@@ -49,17 +49,19 @@ void core_pool_remove(struct core *core, unsigned id)
     *pool = core->pools[--core->pool_count];
 }
 
-unsigned core_pool_adopt(struct core *core, const struct core_pool *pool, bool current)
+/* It has the place that it can have. */
+unsigned core_pool_adopt(struct core *core, const struct core_pool *pool, enum core_place place)
 {
     struct core_pool *own = append(core);
     struct core_service *service = core_service_find(core, pool->service);
     *own = *pool;
     own->id = ++core->last_pool;
-    own->accepts = true;
-    if (current && service) {
+    own->service = service ? service->id : 0;
+    if (service && place == CORE_PLACE_CURRENT && own->state == CORE_POOL_READY &&
+        !service->current)
         service->current = own->id;
-        service->retry_ms = CLOCK_NEVER;
-    }
+    if (service && place == CORE_PLACE_COMING && own->state == CORE_POOL_BORN && !service->coming)
+        service->coming = own->id;
     return own->id;
 }
 

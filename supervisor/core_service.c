@@ -43,11 +43,16 @@ struct core_service *core_service_add(struct core *core, const struct core_row *
     return service;
 }
 
-void core_service_adopt(struct core *core, const struct core_row *row, int64_t now_ms)
+void core_service_adopt(struct core *core, const struct core_row *row,
+                        const struct core_service *before, int64_t now_ms)
 {
     struct core_service *service = core_service_add(core, row, now_ms);
     service->in_force = service->was_ready = true;
-    service->retry_ms = now_ms; /* until it has a pool */
+    service->retry_ms = before->retry_ms;
+    service->fresh_ms = before->fresh_ms;
+    service->backoff.failures = before->backoff.failures;
+    service->rate.spent_us = before->rate.spent_us;
+    service->rate.seen_ms = before->rate.seen_ms;
 }
 
 void core_service_drop(struct core *core, unsigned id, int64_t now_ms, struct core_actions *actions)

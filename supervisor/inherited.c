@@ -35,7 +35,7 @@ static int option_of(int fd, int name)
     return getsockopt(fd, SOL_SOCKET, name, &value, &size) < 0 ? -1 : value;
 }
 
-static const char *why_unfit(int fd)
+const char *inherited_unfit(int fd)
 {
     struct stat about;
     if (fstat(fd, &about) < 0)
@@ -56,7 +56,7 @@ static const char *why_unfit(int fd)
 static void adopt(struct inherited *socket, int fd)
 {
     socket->fd = fd;
-    socket->unfit = why_unfit(fd);
+    socket->unfit = inherited_unfit(fd);
     if (!socket->unfit && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
         return;
     close(fd);
@@ -115,6 +115,25 @@ int inherited_adopt(void)
     }
     forget_environment();
     return (int)all.count;
+}
+
+size_t inherited_count(void)
+{
+    return all.count;
+}
+
+const char *inherited_name(size_t index, int *fd)
+{
+    *fd = all.sockets[index].fd;
+    return all.sockets[index].name;
+}
+
+void inherited_add(const char *name, int fd)
+{
+    all.sockets = memory_resize(all.sockets, (all.count + 1) * sizeof *all.sockets);
+    struct inherited *socket = &all.sockets[all.count++];
+    socket->name = memory_string(name);
+    adopt(socket, fd);
 }
 
 static int none(const char *name, struct error *error)

@@ -22,6 +22,16 @@ int inherited_adopt(void);
  * datagrams. -1 with ERROR, which says what there is. */
 int inherited_find(const struct address *a, struct error *error);
 
+/* Why a service cannot have FD; NULL where it can: a socket of a family and type that are served,
+ * which listens unless it is for datagrams. */
+const char *inherited_unfit(int fd);
+
+/* For the next image of this process, which calls inherited_add() in the same order instead of
+ * inherited_adopt(). The names stay ours; FD (-1: what could not be used) becomes ours. */
+size_t inherited_count(void);
+const char *inherited_name(size_t index, int *fd);
+void inherited_add(const char *name, int fd);
+
 /* Close all. */
 void inherited_release(void);
 

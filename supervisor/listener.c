@@ -119,6 +119,45 @@ int listener_check_path(const struct listener_table *table, const struct address
     return 0;
 }
 
+static void add(struct listener_table *table, struct listener *l)
+{
+    table->entries = memory_resize(table->entries, (table->count + 1) * sizeof(struct listener *));
+    table->entries[table->count++] = l;
+}
+
+static int adopt_lock(struct listener *l, int fd, struct error *error)
+{
+    const char *path = address_path(&l->address);
+    if (!path || fd < 0)
+        return 0;
+    char *lock_path = memory_printf("%s.lock", path);
+    int status = lockfile_adopt(&l->lock, lock_path, fd, error);
+    free(lock_path);
+    return status;
+}
+
+int listener_adopt(struct listener_table *table, const struct listener *saved, struct error *error)
+{
+    int type = 0;
+    socklen_t size = sizeof type;
+    const char *unfit = inherited_unfit(saved->fd);
+    if (unfit)
+        return error_set(error, EXIT_CODE_SOFTWARE, "descriptor %d %s", saved->fd, unfit);
+    if (getsockopt(saved->fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 || type != saved->type ||
+        fcntl(saved->fd, F_SETFD, FD_CLOEXEC) < 0)
+        return error_set(error, EXIT_CODE_SOFTWARE, "descriptor %d is of type %d", saved->fd, type);
+    struct listener *l = memory_zeroed(1, sizeof *l);
+    *l = *saved;
+    l->lock = LOCKFILE_NONE;
+    if (adopt_lock(l, saved->lock.fd, error) < 0) {
+        free(l);
+        return -1;
+    }
+    l->service = memory_string(saved->service);
+    add(table, l);
+    return 0;
+}
+
 static int open_address(struct listener_table *table, const struct config_service *service,
                         const struct address *address, struct error *error)
 {
@@ -130,8 +169,7 @@ static int open_address(struct listener_table *table, const struct config_servic
     l = open_listener(service, address, error);
     if (!l)
         return -1;
-    table->entries = memory_resize(table->entries, (table->count + 1) * sizeof(struct listener *));
-    table->entries[table->count++] = l;
+    add(table, l);
     return l->fd;
 }
 

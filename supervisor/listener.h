@@ -50,6 +50,11 @@ int listener_check_path(const struct listener_table *table, const struct address
 int listener_complain(const char *file, const struct config_service *service, size_t listen,
                       const struct error *why, struct error *error);
 
+/* Take over what the image of this process before us had for SAVED (address, service, fd, type,
+ * mode, and lock.fd where it had one), which is copied. 0, or -1 with ERROR where it is no such
+ * socket; its descriptors stay open then. */
+int listener_adopt(struct listener_table *table, const struct listener *saved, struct error *error);
+
 /* Close every socket that no service of CONFIG wants (NULL: all), remove their files, and give the
  * others their configured backlog, permissions and blocking mode. */
 void listener_sweep(struct listener_table *table, const struct config *config);

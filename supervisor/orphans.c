@@ -110,6 +110,19 @@ void orphans_look(struct orphans *orphans, int64_t now_ms)
     orphans->due_ms = clock_earlier(orphans->due_ms, earliest > now_ms ? earliest : now_ms);
 }
 
+/* Those of the list that are no children any more are gone with the next look. */
+void orphans_restore(struct orphans *orphans, const struct orphan *list, size_t count,
+                     struct orphans_sentence next, int64_t now_ms)
+{
+    orphans->list = memory_resize(orphans->list, (count + 1) * sizeof *list);
+    if (count > 0)
+        memcpy(orphans->list, list, count * sizeof *list);
+    orphans->count = count;
+    orphans->next = next;
+    orphans->owed = true;
+    orphans->due_ms = now_ms;
+}
+
 static int64_t later(int64_t a, int64_t b)
 {
     return a == CLOCK_NEVER || (b != CLOCK_NEVER && b > a) ? b : a;

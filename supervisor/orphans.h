@@ -53,6 +53,11 @@ struct orphans {
 void orphans_init(struct orphans *orphans, bool (*is_held)(void *owner, pid_t pid), void *owner);
 void orphans_release(struct orphans *orphans);
 
+/* After orphans_init() in the next image of the process: LIST is who was known by then and NEXT the
+ * sentence of those that come up. */
+void orphans_restore(struct orphans *orphans, const struct orphan *list, size_t count,
+                     struct orphans_sentence next, int64_t now_ms);
+
 /* A pool was reaped. GRACEFUL_MS: how long what it left may go on; 0 where it has left as it
  * should, for that time was over then. */
 void orphans_pool_died(struct orphans *orphans, int64_t graceful_ms, int64_t kill_ms,

@@ -154,7 +154,7 @@ static struct pool_process *new_pool(const struct pool_process_plan *plan, uint3
     pool->generation = plan->generation;
     pool->slots = slots;
     pool->child = CHILD_NONE;
-    pool->pidfd.fd = pool->channel.fd = -1;
+    pool->pidfd.fd = pool->channel.fd = pool->board_fd = -1;
     pool->born_ms = clock_now_ms();
     rate_init(&pool->rate, MESSAGES_BURST, MESSAGES_PER_SECOND, pool->born_ms);
     return pool;
@@ -164,22 +164,21 @@ static struct pool_process *new_pool(const struct pool_process_plan *plan, uint3
 static int start_child(struct pool_process *pool, const struct pool_process_plan *plan,
                        struct error *error)
 {
-    int channel[2] = {-1, -1}, snapshot = -1, board = -1, status = -1;
+    int channel[2] = {-1, -1}, snapshot = -1, status = -1;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) < 0)
         error_set_errno(error, EXIT_CODE_OS, "socketpair");
     else if ((snapshot = config_snapshot_create(plan->config, plan->service, error)) >= 0 &&
-             (board = scoreboard_create(pool->slots, error)) >= 0) {
-        pool->board = scoreboard_map(board, pool->slots, false);
+             (pool->board_fd = scoreboard_create(pool->slots, error)) >= 0) {
+        pool->board = scoreboard_map(pool->board_fd, pool->slots, false);
         if (!pool->board)
             error_set_errno(error, EXIT_CODE_OS, "cannot map the scoreboard");
         else
-            status = spawn(plan, channel[1], snapshot, board, &pool->child, error);
+            status = spawn(plan, channel[1], snapshot, pool->board_fd, &pool->child, error);
     }
     pool->channel.fd = channel[0];
     pool->pidfd.fd = pool->child.pidfd;
     fds_close(&channel[1]);
     fds_close(&snapshot);
-    fds_close(&board);
     return status;
 }
 
@@ -187,12 +186,12 @@ static int watch(struct pool_process *pool, struct error *error)
 {
     pool->channel.ready = on_channel;
     pool->pidfd.ready = on_pidfd;
-    if (loop_add(pool->loop, &pool->channel, EPOLLIN) == 0 &&
+    if ((pool->channel.fd < 0 || loop_add(pool->loop, &pool->channel, EPOLLIN) == 0) &&
         loop_add(pool->loop, &pool->pidfd, EPOLLIN) == 0)
         return 0;
     error_set_errno(error, EXIT_CODE_OS, "cannot watch the pool");
     loop_remove(pool->loop, &pool->pidfd);
-    child_discard(&pool->child);
+    loop_remove(pool->loop, &pool->channel);
     return -1;
 }
 
@@ -204,10 +203,45 @@ struct pool_process *pool_process_start(const struct pool_process_plan *plan, st
     pool->loop = loop;
     pool->events = events;
     pool->owner = owner;
-    if (start_child(pool, plan, error) == 0 && watch(pool, error) == 0)
-        return pool;
+    if (start_child(pool, plan, error) == 0) {
+        if (watch(pool, error) == 0)
+            return pool;
+        child_discard(&pool->child);
+    }
     pool_process_free(pool);
     return NULL;
+}
+
+static bool is_channel(int fd)
+{
+    int type = 0, family = 0;
+    socklen_t size = sizeof type;
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET &&
+           getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) == 0 && family == AF_UNIX;
+}
+
+int pool_process_adopt(struct pool_process *pool, pid_t pid, struct loop *loop,
+                       const struct pool_process_events *events, void *owner, struct error *error)
+{
+    pool->loop = loop;
+    pool->events = events;
+    pool->owner = owner;
+    rate_init(&pool->rate, MESSAGES_BURST, MESSAGES_PER_SECOND, clock_now_ms());
+    /* It may have closed its end, and we ours; its own end is then all that is to come. */
+    if (pool->channel.fd >= 0 && !is_channel(pool->channel.fd))
+        return error_set(error, EXIT_CODE_SOFTWARE, "descriptor %d is no channel",
+                         pool->channel.fd);
+    if (!scoreboard_is(pool->board_fd, pool->slots) ||
+        !(pool->board = scoreboard_map(pool->board_fd, pool->slots, false)))
+        return error_set(error, EXIT_CODE_SOFTWARE, "descriptor %d is no scoreboard",
+                         pool->board_fd);
+    if (child_retake(&pool->child, pid) < 0)
+        return error_set_errno(error, EXIT_CODE_SOFTWARE, "process %d", (int)pid);
+    pool->pidfd.fd = pool->child.pidfd;
+    if (watch(pool, error) == 0)
+        return 0;
+    fds_close(&pool->child.pidfd);
+    return -1;
 }
 
 int pool_process_tell(struct pool_process *pool, enum channel_type type, uint32_t value, int pass)
@@ -247,6 +281,7 @@ void pool_process_free(struct pool_process *pool)
     loop_remove(pool->loop, &pool->channel);
     fds_close(&pool->channel.fd);
     scoreboard_unmap(pool->board, pool->slots);
+    fds_close(&pool->board_fd);
     free(pool->name);
     free(pool);
 }

@@ -43,6 +43,7 @@ struct pool_process {
     const struct pool_process_events *events;
     void *owner;
     struct scoreboard *board; /* read-only */
+    int board_fd;             /* its memfd, for the next image of this process */
     uint32_t slots;           /* as we made it; never taken from the mapping */
     struct rate rate;         /* of what it says */
     int64_t born_ms;
@@ -72,6 +73,12 @@ struct pool_process_plan {
 struct pool_process *pool_process_start(const struct pool_process_plan *plan, struct loop *loop,
                                         const struct pool_process_events *events, void *owner,
                                         struct error *error);
+
+/* In the next image of this process: POOL, allocated and filled with what the one before knew of it
+ * (name, number, generation, slots, born_ms, flags, channel.fd, board_fd), is PID. Its descriptors
+ * are checked and watched. 0, or -1 with ERROR; POOL is to be freed then, which makes it leave. */
+int pool_process_adopt(struct pool_process *pool, pid_t pid, struct loop *loop,
+                       const struct pool_process_events *events, void *owner, struct error *error);
 
 /* Ask it to leave: to finish what it has in hand within MS milliseconds, or now. */
 void pool_process_drain(struct pool_process *pool, int64_t ms);

@@ -5,6 +5,7 @@
 #include "supervisor/service_manager.h"
 
 #include "lib/clock.h"
+#include "lib/memory.h"
 #include "lib/quantity.h"
 #include "lib/rate.h"
 #include "supervisor/manager_message.h"
@@ -83,6 +84,25 @@ void service_manager_adopt(void)
         manager.watchdog_ms = watchdog_of(getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID"));
     for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
         unsetenv(variables[i]);
+}
+
+char *service_manager_save(int64_t *watchdog_ms)
+{
+    const char *path = manager.address.sun_path;
+    *watchdog_ms = manager.watchdog_ms;
+    if (manager.address_size == 0)
+        return NULL;
+    return path[0] ? memory_string(path) : memory_printf("@%s", path + 1);
+}
+
+/* What it was told last was READY: an upgrade begins only then. */
+void service_manager_restore(const char *where, int64_t watchdog_ms)
+{
+    memset(&manager, 0, sizeof manager);
+    manager.fd = -1;
+    adopt_socket(where);
+    manager.watchdog_ms = manager.address_size > 0 ? watchdog_ms : 0;
+    manager.told = TOLD_READY;
 }
 
 /* 0, or -1: not now. What cannot be sent at all is told to the log, once, and dropped.

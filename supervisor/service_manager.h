@@ -20,6 +20,11 @@
  * given) over from the environment. Without the first, all the others here do nothing. */
 void service_manager_adopt(void);
 
+/* For the next image of this process, which calls service_manager_restore() instead: NOTIFY_SOCKET
+ * (the caller's; NULL: there is none) and how often to feed the watchdog (0: there is none). */
+char *service_manager_save(int64_t *watchdog_ms);
+void service_manager_restore(const char *where, int64_t watchdog_ms);
+
 /* Tell what has changed, and feed the watchdog where it is time. Returns when to call again. */
 int64_t service_manager_check(const struct supervisor *s, int64_t now_ms);
 

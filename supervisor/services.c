@@ -169,8 +169,9 @@ void services_promote(struct supervisor *s, const struct core_action *action)
 /* Descriptors of the supervisor besides those of services: standard ones, loop, signals, control,
  * files, air. */
 #define DESCRIPTORS_SPARE (16 + CONTROL_CLIENTS_MAX)
-/* Of one service besides its sockets: pidfd and channel of two pools, and what a birth needs. */
-#define DESCRIPTORS_SERVICE 8
+/* Of one service besides its sockets: pidfd, channel and scoreboard of two pools, and what a birth
+ * needs. */
+#define DESCRIPTORS_SERVICE 10
 
 int services_check_limits(const struct config *config, struct error *error)
 {
