@@ -113,6 +113,21 @@ corpus: $(FUZZ:%=$(BUILD)/tests/fuzz/%)  ## every input of tests/fuzz, once
 fuzz:  ## made-up inputs for FUZZ_SECONDS (60) to each target of tests/fuzz
 	@tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_SECONDS)
 
+# preforkd as a later version may be: other numbers, and fields in the state of an upgrade that the
+# present one does not know.
+NEXT_O := $(patsubst supervisor/%.c,$(BUILD)/tests/next/%.o,$(wildcard supervisor/*.c))
+NEXT_D := -UPREFORKD_VERSION -DPREFORKD_VERSION='"$(VERSION)-next"' -DUPGRADE_STATE_VERSION=2 \
+          -DUPGRADE_STATE_MORE='NUMBER(900, more, 5, 0, 9) TEXT(901, text)'
+$(BUILD)/tests/next/preforkd: $(NEXT_O) $(LIB)
+	$(call say,LINK $@)$(LINK) -o $@ $^ $(CONFIG_LIBS) $(JSON_LIBS)
+$(BUILD)/tests/next/%.o: supervisor/%.c Makefile $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC   $< of the next version)$(COMPILE) $(NEXT_D) -c -o $@ $<
+$(BUILD)/tests/upgrade/%: tests/upgrade/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=c17 -D_GNU_SOURCE $(CFLAGS) $(WARNINGS) -o $@ $<
+UPGRADES := $(BUILD)/tests/next/preforkd $(BUILD)/tests/upgrade/newcomer
+
 $(BUILD)/tests/shim/%.so: tests/shim/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=c17 -D_GNU_SOURCE $(CFLAGS) $(WARNINGS) -shared -fPIC -o $@ $< -ldl
@@ -122,7 +137,7 @@ $(BUILD)/%.so: %.c include/preforkd/handler.h Makefile
 	$(call say,CC   $<)$(CC) -std=c99 -D_GNU_SOURCE $(CFLAGS) $(WARNINGS) -Iinclude -shared -fPIC -o $@ $<
 PLUGINS := $(patsubst %.c,$(BUILD)/%.so,$(wildcard etc/plugins/*/*.c tests/plugins/*.c))
 SHIMS := $(patsubst tests/shim/%.c,$(BUILD)/tests/shim/%.so,$(wildcard tests/shim/*.c))
-scenario: all $(SHIMS) $(PLUGINS)  ## only the scenario tests (T='name…' picks some)
+scenario: all $(SHIMS) $(PLUGINS) $(UPGRADES)  ## only the scenario tests (T='name…' picks some)
 	@BUILD=$(BUILD) python3 tests/scenario/run.py $(T)
 
 # Programs of those tests: as ordinary programs are compiled, not as ours are.

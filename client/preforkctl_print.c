@@ -188,6 +188,8 @@ void preforkctl_print(const char *command, const json_t *result, bool json)
         print_workers(result);
     else if (strcmp(command, "reload") == 0)
         preforkctl_plan_print(result);
+    else if (strcmp(command, "upgrade") == 0)
+        printf("upgraded from version %s to %s\n", text_of(result, "from"), text_of(result, "to"));
     else if (json_is_string(result))
         fputs(json_string_value(result), stdout);
 }

@@ -9,9 +9,9 @@
  *     {"ok": true, "result": …}          "result" where the command has one
  *     {"ok": false, "error": "text"}     the text may have several lines
  *
- * reload, stop and reopen-logs answer when they are done. One row per command: name, least and most
- * arguments, synopsis of the arguments, what it does. An underscore in a name is a hyphen on the
- * wire.
+ * reload, restart, upgrade, stop and reopen-logs answer when they are done. One row per command:
+ * name, least and most arguments, synopsis of the arguments, what it does. An underscore in a name
+ * is a hyphen on the wire.
  */
 #ifndef CONTROL_H
 #define CONTROL_H
@@ -24,6 +24,8 @@
             "would change")                                                                        \
     COMMAND(restart, 0, 1, "[SERVICE]",                                                            \
             "as reload, with new processes where nothing changed either: for new program files")   \
+    COMMAND(upgrade, 0, 0, "",                                                                     \
+            "execute the new binary in the same process; done when its pools serve")               \
     COMMAND(stop, 0, 1, "[--now]", "finish the connections in hand and end; --now: cut them")      \
     COMMAND(reopen_logs, 0, 0, "", "open the log file anew, after it was moved away")              \
     COMMAND(scale, 2, 2, "SERVICE N|+N|-N", "set the number of workers of a fixed pool")           \

@@ -76,6 +76,15 @@ static void run_restart(struct supervisor *s, struct control_client *client,
     reload(s, client);
 }
 
+static void run_upgrade(struct supervisor *s, struct control_client *client,
+                        const struct arguments *arguments)
+{
+    bool later = s->core.upgrading && s->core.change != CORE_CHANGE_CHECKING;
+    (void)arguments;
+    control_wait(client, later ? CONTROL_WAIT_NEXT_UPGRADE : CONTROL_WAIT_UPGRADE);
+    dispatch_event(s, (struct core_event){.type = CORE_ON_UPGRADE});
+}
+
 static void run_stop(struct supervisor *s, struct control_client *client,
                      const struct arguments *arguments)
 {

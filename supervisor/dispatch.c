@@ -37,23 +37,18 @@ static void adopt(struct supervisor *s, const struct core_action *action)
 
 static void answer(struct supervisor *s, const struct core_action *action)
 {
+    if (action->upgrade) {
+        upgrade_conclude(s, action->why);
+        return;
+    }
     service_manager_reloaded(action->why);
-    control_answer_waiting(
-        &s->control, action->upgrade ? CONTROL_WAIT_UPGRADE : CONTROL_WAIT_RELOAD, action->why);
+    control_answer_waiting(&s->control, CONTROL_WAIT_RELOAD, action->why);
 }
 
 static void advance(struct supervisor *s, const struct core_action *action)
 {
     (void)action;
     control_advance_waiting(&s->control, CONTROL_WAIT_NEXT_RELOAD, CONTROL_WAIT_RELOAD);
-}
-
-static void check(struct supervisor *s, const struct core_action *action)
-{
-    static const char why[] = "the upgrade of the running binary is not possible in this version";
-    (void)action;
-    log_warning("%s", why);
-    dispatch_event(s, (struct core_event){.type = CORE_ON_CHECKED, .why = why});
 }
 
 static action_function *const FUNCTIONS[] = {
@@ -71,8 +66,8 @@ static action_function *const FUNCTIONS[] = {
     [CORE_DO_COMMIT] = reload_commit,
     [CORE_DO_COMMITTED] = reload_committed,
     [CORE_DO_ROLL_BACK] = reload_roll_back,
-    [CORE_DO_CHECK] = check,
-    [CORE_DO_EXECUTE] = check,
+    [CORE_DO_CHECK] = upgrade_check,
+    [CORE_DO_EXECUTE] = upgrade_execute,
     [CORE_DO_ANSWER] = answer,
     [CORE_DO_ADVANCE] = advance,
     [CORE_DO_WAITING] = reload_waits,
@@ -97,15 +92,20 @@ static struct core_event take(struct dispatch *d)
     return event;
 }
 
-static void carry_out(struct supervisor *s, struct core_event event)
+static void carry_out(struct supervisor *s, struct core_actions *actions)
+{
+    for (size_t i = 0; i < actions->count; i++)
+        FUNCTIONS[actions->list[i].type](s, &actions->list[i]);
+    core_actions_release(actions);
+}
+
+static void step(struct supervisor *s, struct core_event event)
 {
     struct core_actions actions = {0};
     event.now_ms = clock_now_ms();
     event.dice = dice_roll();
     core_step(&s->core, &event, &actions);
-    for (size_t i = 0; i < actions.count; i++)
-        FUNCTIONS[actions.list[i].type](s, &actions.list[i]);
-    core_actions_release(&actions);
+    carry_out(s, &actions);
     free((char *)(uintptr_t)event.why);
 }
 
@@ -117,8 +117,19 @@ void dispatch_event(struct supervisor *s, struct core_event event)
         return;
     d->busy = true;
     while (d->count > 0)
-        carry_out(s, take(d));
+        step(s, take(d));
     d->busy = false;
+}
+
+/* What follows from it are events. */
+void dispatch_resume_upgrade(struct supervisor *s)
+{
+    struct core_actions actions = {0};
+    s->dispatch.busy = true;
+    core_change_resume_upgrade(&s->core, clock_now_ms(), &actions);
+    carry_out(s, &actions);
+    s->dispatch.busy = false;
+    dispatch_event(s, (struct core_event){.type = CORE_ON_TICK});
 }
 
 void dispatch_release(struct dispatch *d)

@@ -21,6 +21,9 @@ struct dispatch {
  * with, which is before this returns unless an action calls it. */
 void dispatch_event(struct supervisor *s, struct core_event event);
 
+/* core_change_resume_upgrade(), and what it wants done. */
+void dispatch_resume_upgrade(struct supervisor *s);
+
 void dispatch_release(struct dispatch *dispatch);
 
 #endif

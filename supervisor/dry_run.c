@@ -75,10 +75,10 @@ void dry_run_request(struct supervisor *s)
         begin(s);
 }
 
-void dry_run_abandon(struct supervisor *s)
+void dry_run_abandon(struct supervisor *s, const char *why)
 {
     reading_cancel(&s->dry_run.reading);
     s->dry_run.again = s->dry_run.going = false;
     control_advance_waiting(&s->control, CONTROL_WAIT_NEXT_DRY_RUN, CONTROL_WAIT_DRY_RUN);
-    control_answer_waiting(&s->control, CONTROL_WAIT_DRY_RUN, "preforkd is stopping");
+    control_answer_waiting(&s->control, CONTROL_WAIT_DRY_RUN, why);
 }

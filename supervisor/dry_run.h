@@ -25,7 +25,7 @@ void dry_run_release(struct supervisor *s);
 /* The outcome is told to the control clients that wait for it. */
 void dry_run_request(struct supervisor *s);
 
-/* The daemon stops. */
-void dry_run_abandon(struct supervisor *s);
+/* None is made any more; who waits is told WHY. */
+void dry_run_abandon(struct supervisor *s, const char *why);
 
 #endif

@@ -12,6 +12,8 @@
 #include "supervisor/options.h"
 #include "supervisor/service_manager.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/upgrade_adopt.h"
+#include "supervisor/upgrade_check.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -54,32 +56,47 @@ static struct config *load_command_line(const struct options *options, const cha
     return config;
 }
 
-static struct config *load(const struct options *options)
+static struct config *load_given(const struct options *options, struct buffer *errors)
 {
-    struct buffer errors = {0};
     char *absolute = options->listen ? NULL : absolute_path(options->config_file);
     char *control = options->control ? absolute_path(options->control) : NULL;
-    struct config *config = options->listen ? load_command_line(options, control, &errors)
-                                            : config_load(absolute, &errors);
-    fputs(buffer_text(&errors), stderr);
-    if (!config && options->mode == OPTIONS_SERVE)
-        service_manager_failed(buffer_text(&errors));
-    buffer_release(&errors);
+    struct config *config = options->listen ? load_command_line(options, control, errors)
+                                            : config_load(absolute, errors);
     free(absolute);
     free(control);
     return config;
 }
 
-static int serve(const struct options *options, struct config *config)
+static struct config *load(const struct options *options, const struct upgrade_state *state)
 {
-    static struct supervisor supervisor;
-    struct error error;
+    struct buffer errors = {0};
+    struct config *config =
+        state ? upgrade_adopt_config(state, &errors) : load_given(options, &errors);
+    fputs(buffer_text(&errors), stderr);
+    if (!config && options->mode == OPTIONS_SERVE)
+        service_manager_failed(buffer_text(&errors));
+    buffer_release(&errors);
+    return config;
+}
+
+static void enter_background(const struct options *options)
+{
     if (options->daemonise)
         daemonise_begin(options->command != NULL);
     signals_block_all(); /* from here on they are events */
     log_sink_open();
+}
+
+static int serve(const struct options *options, struct config *config, struct upgrade_state *state)
+{
+    static struct supervisor supervisor;
+    struct error error;
+    if (!state)
+        enter_background(options);
     log_identify("supervisor", NULL);
-    if (supervisor_init(&supervisor, options, config, &error) < 0) {
+    int status = supervisor_init(&supervisor, options, config, state, &error);
+    upgrade_state_free(state);
+    if (status < 0) {
         service_manager_failed(error.text);
         if (options->daemonise)
             daemonise_report(error.code, error.text);
@@ -113,9 +130,9 @@ static int check(const struct options *options, struct config *config)
     return well ? EXIT_CODE_OK : EXIT_CODE_CONFIG;
 }
 
-static int with_config(const struct options *options)
+static int with_config(const struct options *options, struct upgrade_state *state)
 {
-    struct config *config = load(options);
+    struct config *config = load(options, state);
     if (!config)
         return EXIT_CODE_CONFIG;
     switch (options->mode) {
@@ -124,7 +141,7 @@ static int with_config(const struct options *options)
     case OPTIONS_PRINT_CONFIG:
         return print_config(config);
     default:
-        return serve(options, config);
+        return serve(options, config, state);
     }
 }
 
@@ -132,7 +149,11 @@ int main(int argc, char **argv)
 {
     struct options options;
     struct error error;
-    sanitise();
+    if (upgrade_check_is(argc, argv))
+        return upgrade_check_run(argc, argv);
+    struct upgrade_state *state = upgrade_adopt_begin();
+    if (!state) /* else all is as the image before us had it */
+        sanitise();
     if (options_parse(&options, argc, argv, &error) < 0 ||
         fds_raise_limit(DESCRIPTORS_TO_READ, &error) < 0) {
         fprintf(stderr, "preforkd: %s\n", error.text);
@@ -149,6 +170,6 @@ int main(int argc, char **argv)
         printf("preforkd %s\n", PREFORKD_VERSION);
         return EXIT_CODE_OK;
     default:
-        return with_config(&options);
+        return with_config(&options, state);
     }
 }

@@ -123,7 +123,7 @@ static int check_combination(const struct options *o, int argc, char **argv, str
 int options_parse(struct options *options, int argc, char **argv, struct error *error)
 {
     int option, taken = 1; /* words that are options and their values: "--" may be one */
-    *options = (struct options){0};
+    *options = (struct options){.arguments = argv};
     opterr = 0;
     while ((option = getopt_long(argc, argv, "+:c:tdh", LONG, NULL)) != -1) {
         if (take(options, option, argv, error) < 0)
@@ -160,7 +160,8 @@ void options_help(void)
            "udp://HOST:PORT; unix:///path, unix:@name, the same with unixgram:, seqpacket:; "
            "fd://NAME\n"
            "Signals: HUP reload; TERM, QUIT stop when connections in hand are done; INT, or a\n"
-           "second TERM, stop now; USR1 reopen the log file; TTIN, TTOU one worker more, less\n"
+           "second TERM, stop now; USR1 reopen the log file; USR2 execute the binary anew, with\n"
+           "the pools and sockets there are; TTIN, TTOU one worker more, less\n"
            "Handlers:\n",
            PREFORKD_SYSCONFDIR);
 #define HANDLER(name, text) printf("  %-8s %s\n", #name, text);

@@ -21,6 +21,7 @@ enum options_mode {
 
 struct options {
     enum options_mode mode;
+    char **arguments; /* all of them, for the next image of this process */
     const char *config_file;
     bool daemonise;
     /* Serving without a file; listen is NULL otherwise. */

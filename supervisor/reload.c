@@ -66,6 +66,17 @@ void reload_request(struct supervisor *s)
     dispatch_event(s, (struct core_event){.type = CORE_ON_RELOAD});
 }
 
+/* An upgrade replaces all pools with those of the new binary, also where there is no file. */
+static void read_again(struct supervisor *s)
+{
+    struct buffer text = {0}, errors = {0};
+    config_print_resolved(s->config, &text);
+    struct config *same = config_load_resolved(buffer_text(&text), s->config->file, &errors);
+    buffer_release(&text);
+    on_read(s, same, buffer_text(&errors));
+    buffer_release(&errors);
+}
+
 void reload_read(struct supervisor *s, const struct core_action *action)
 {
     struct error error;
@@ -73,7 +84,9 @@ void reload_read(struct supervisor *s, const struct core_action *action)
     service_manager_reloading(s);
     log_info("reloading %s", s->config->file);
     s->reload.began_ms = clock_now_ms();
-    if (s->options->listen)
+    if (s->options->listen && s->core.upgrading)
+        read_again(s);
+    else if (s->options->listen)
         report(s, CORE_ON_READ, RELOAD_NO_FILE);
     else if (reading_begin(&s->reload.reading, s->config->file, s->reload.began_ms, &error) < 0)
         report(s, CORE_ON_READ, error.text);

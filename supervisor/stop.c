@@ -27,7 +27,7 @@ void stop_begin(struct supervisor *s, const struct core_action *action)
         if (!s->ready && s->outcome.code == EXIT_CODE_OK)
             daemonise_report(EXIT_CODE_UNAVAILABLE, "stopped before every service was ready");
         log_info("stopping%s", action->next ? " now" : ", finishing the connections in hand");
-        dry_run_abandon(s);
+        dry_run_abandon(s, "preforkd is stopping");
     }
     if (getpid() == 1)
         orphans_take_foreign(&s->orphans, FOREIGN_KILL_MS, clock_now_ms());

@@ -21,6 +21,7 @@
 #include "supervisor/service_manager.h"
 #include "supervisor/services.h"
 #include "supervisor/stop.h"
+#include "supervisor/upgrade_adopt.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -198,12 +199,59 @@ static void init_services(struct supervisor *s)
     free(rows);
 }
 
+static bool is_held(void *owner, pid_t pid)
+{
+    const struct supervisor *s = owner;
+    for (size_t i = 0; i < s->pool_count; i++)
+        if (s->pools[i]->child.pid == pid)
+            return true;
+    return reading_holds(&s->reload.reading, pid) || reading_holds(&s->dry_run.reading, pid) ||
+           upgrade_probe_holds(&s->upgrade.probe, pid);
+}
+
+static int init_afresh(struct supervisor *s, struct error *error)
+{
+    if (services_check_limits(s->config, error) < 0 || init_loop(s, error) < 0 ||
+        init_pid_file(s, error) < 0 ||
+        control_init(&s->control, s, &s->loop, s->config->control, error) < 0 ||
+        init_listeners(s, error) < 0 || init_log(s->config, error) < 0 ||
+        init_program(s, error) < 0)
+        return -1;
+    orphans_init(&s->orphans, is_held, s);
+    init_services(s);
+    return 0;
+}
+
+/* Where another image stopped: what serves goes on, whatever is amiss with the rest. */
+static int init_upgraded(struct supervisor *s, const struct upgrade_state *state,
+                         struct error *error)
+{
+    s->generation = (unsigned)state->daemon.generation;
+    s->started_ms = state->daemon.started_ms;
+    s->ready = true;
+    log_configure((enum log_level)s->config->log.level, (enum log_format)s->config->log.format);
+    log_sink_adopt();
+    if (init_loop(s, error) < 0)
+        return -1;
+    upgrade_adopt_sockets(s, state);
+    if (services_check_limits(s->config, error) < 0 || init_program(s, error) < 0)
+        log_error("%s", error->text);
+    services_add(s, s->config);
+    core_init(&s->core, NULL, 0, s->started_ms);
+    upgrade_adopt_pools(s, state);
+    orphans_init(&s->orphans, is_held, s);
+    upgrade_adopt_orphans(s, state);
+    upgrade_adopt_clients(s, state);
+    return 0;
+}
+
 /* What supervisor_init() did, backwards. */
 static void release(struct supervisor *s)
 {
     dispatch_release(&s->dispatch);
     core_release(&s->core);
     services_release(s);
+    upgrade_release(s);
     orphans_release(&s->orphans);
     reload_release(s);
     dry_run_release(s);
@@ -221,17 +269,8 @@ static void release(struct supervisor *s)
     config_release(s->config);
 }
 
-static bool is_held(void *owner, pid_t pid)
-{
-    const struct supervisor *s = owner;
-    for (size_t i = 0; i < s->pool_count; i++)
-        if (s->pools[i]->child.pid == pid)
-            return true;
-    return reading_holds(&s->reload.reading, pid) || reading_holds(&s->dry_run.reading, pid);
-}
-
 int supervisor_init(struct supervisor *s, const struct options *options, struct config *config,
-                    struct error *error)
+                    const struct upgrade_state *state, struct error *error)
 {
     *s = (struct supervisor){.options = options,
                              .config = config,
@@ -245,15 +284,9 @@ int supervisor_init(struct supervisor *s, const struct options *options, struct 
                              .started_ms = clock_now_ms()};
     reload_init(s);
     dry_run_init(s);
-    if (services_check_limits(config, error) == 0 && init_loop(s, error) == 0 &&
-        init_pid_file(s, error) == 0 &&
-        control_init(&s->control, s, &s->loop, config->control, error) == 0 &&
-        init_listeners(s, error) == 0 && init_log(config, error) == 0 &&
-        init_program(s, error) == 0) {
-        orphans_init(&s->orphans, is_held, s);
-        init_services(s);
+    upgrade_init(s, state);
+    if ((state ? init_upgraded(s, state, error) : init_afresh(s, error)) == 0)
         return 0;
-    }
     release(s);
     return -1;
 }
@@ -284,11 +317,13 @@ static int64_t turn(struct supervisor *s)
     next = clock_earlier(next, clock_earlier(control_check(&s->control, now), stop_check(s, now)));
     next = clock_earlier(next, orphans_check(&s->orphans, now));
     next = clock_earlier(next, service_manager_check(s, now));
+    next = clock_earlier(next, upgrade_turn(s, now));
     return clock_earlier(next, core_next_ms(&s->core));
 }
 
 enum exit_code supervisor_run(struct supervisor *s)
 {
+    upgrade_resume(s);
     while (!is_finished(s)) {
         int64_t next = turn(s);
         if (!is_finished(s))

@@ -16,6 +16,7 @@
 #include "supervisor/orphans.h"
 #include "supervisor/reload.h"
 #include "supervisor/service.h"
+#include "supervisor/upgrade.h"
 
 struct supervisor {
     const struct options *options;
@@ -41,14 +42,16 @@ struct supervisor {
     size_t pool_count;
     struct reload reload;
     struct dry_run dry_run;
+    struct upgrade upgrade;
     struct orphans orphans;
     int64_t started_ms;
     struct error outcome; /* why it ends; code EXIT_CODE_OK for a stop as asked */
 };
 
-/* The inits, in order. -1 with ERROR: nothing is left behind. Takes CONFIG. */
+/* The inits, in order; STATE is that of the image before this one, NULL at an ordinary start. -1
+ * with ERROR: nothing is left behind. Takes CONFIG. */
 int supervisor_init(struct supervisor *s, const struct options *options, struct config *config,
-                    struct error *error);
+                    const struct upgrade_state *state, struct error *error);
 
 /* Serve until told to stop. Returns the exit code; everything is released. */
 enum exit_code supervisor_run(struct supervisor *s);

@@ -52,9 +52,8 @@
     NUMBER(14, orphans_term_ms, CLOCK_NEVER, UPGRADE_ANY) /* struct orphans, next */               \
     NUMBER(15, orphans_kill_ms, CLOCK_NEVER, UPGRADE_ANY)                                          \
     FLAG(16, reload)  /* one was asked for */                                                      \
-    FLAG(17, upgrade) /* another upgrade was asked for */                                          \
-    TEXT(18, manager) /* NOTIFY_SOCKET */                                                          \
-    NUMBER(19, watchdog_ms, 0, 0, INT64_MAX / 4)                                                   \
+    TEXT(17, manager) /* NOTIFY_SOCKET */                                                          \
+    NUMBER(18, watchdog_ms, 0, 0, INT64_MAX / 4)                                                   \
     UPGRADE_STATE_MORE
 
 /* struct listener */
@@ -91,7 +90,7 @@
 /* struct pool_process, and core_pool of the same number */
 #define UPGRADE_POOL_FIELDS                                                                        \
     TEXT(1, name)                                                                                  \
-    NUMBER(2, role, 0, 0, 3) /* enum upgrade_role */                                               \
+    NUMBER(2, place, 0, 0, 2) /* enum core_place */                                                \
     NUMBER(3, generation, 0, UPGRADE_U32)                                                          \
     NUMBER(4, pid, 0, 2, INT32_MAX)                                                                \
     FD(5, channel)                                                                                 \
@@ -108,15 +107,9 @@
     FLAG(16, degraded)                                                                             \
     FLAG(17, reopening)                                                                            \
     TEXT(18, trouble)                                                                              \
+    FLAG(19, accepts)                                                                              \
+    FLAG(20, homeless) /* its service is gone; one of that name is another one */                  \
     UPGRADE_STATE_MORE
-
-/* What a pool is to the service of its name. */
-enum upgrade_role {
-    UPGRADE_ROLE_NONE, /* its service is gone */
-    UPGRADE_ROLE_LEAVING,
-    UPGRADE_ROLE_CURRENT,
-    UPGRADE_ROLE_COMING,
-};
 
 /* struct orphan */
 #define UPGRADE_ORPHAN_FIELDS                                                                      \

@@ -56,6 +56,10 @@ def copy_programs(build, folder):
     for name in PROGRAMS:
         if os.path.exists(os.path.join(build, name)):
             shutil.copy(os.path.join(build, name), folder)
+    for name in ("next/preforkd", "upgrade/newcomer"):
+        if os.path.exists(os.path.join(build, "tests", name)):
+            os.makedirs(os.path.join(folder, os.path.dirname(name)))
+            shutil.copy(os.path.join(build, "tests", name), os.path.join(folder, name))
     shims = os.path.join(build, "tests", "shim")
     for name in sorted(os.listdir(shims)) if os.path.isdir(shims) else []:
         if name.endswith(".so"):

@@ -195,14 +195,12 @@ def scenario_stop_lets_a_long_conversation_end(t):
 
 
 def scenario_signals_that_mean_nothing_do_nothing(t):
-    """PIPE, ALRM, WINCH, CHLD and USR2 (the upgrade comes later, and says so)."""
+    """PIPE, ALRM, WINCH, CHLD and others."""
     d = t.daemon(echo={"workers": 1}).start()
     pid = d.pool_pid()
     for number in (signal.SIGPIPE, signal.SIGALRM, signal.SIGWINCH, signal.SIGCHLD, signal.SIGCONT,
                    signal.SIGURG, signal.SIGVTALRM):
         d.kill(number)
-    d.kill(signal.SIGUSR2)
-    d.wait_log(msg="the upgrade of the running binary is not possible in this version")
     with Client(d.port) as client:
         equal(client.ask(b"x"), b"x", "echo")
     equal(d.pool_pid(), pid, "the pool")

@@ -47,7 +47,7 @@ static struct upgrade_state *sample(void)
     for (int i = 0; i < 5; i++) {
         struct upgrade_pool *pool = upgrade_state_add(s, UPGRADE_POOL);
         pool->name = memory_string("echo");
-        pool->role = i % 4;
+        pool->place = i % 3;
         pool->pid = 100 + i;
         pool->channel = 10 + i;
         pool->slots = 512;

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * upgrade_probe - the new binary, asked in a child whether it could take over; the loop goes on
+ * meanwhile.
+ *
+ * It is executed by the descriptor that is executed in earnest later: what was asked is what runs.
+ */
+#ifndef SUPERVISOR_UPGRADE_PROBE_H
+#define SUPERVISOR_UPGRADE_PROBE_H
+
+#include "lib/buffer.h"
+#include "lib/child.h"
+#include "lib/error.h"
+#include "lib/loop.h"
+
+/* It must have answered by then. */
+#define UPGRADE_PROBE_LIMIT_MS 10000
+
+struct upgrade_probe {
+    struct child child;
+    struct loop *loop;
+    struct loop_source pidfd;
+    struct loop_source streams[2]; /* its standard output and error; fd -1: ended */
+    struct buffer texts[2];        /* what came of them, bounded */
+    int64_t deadline_ms;           /* CLOCK_NEVER: nothing runs */
+    bool late;                     /* it was killed for it */
+    /* It has ended. VERSION is its own, where it said yes; else NULL, and REASON why not. */
+    void (*ended)(void *owner, const char *version, const char *reason);
+    void *owner;
+};
+
+/* Nothing runs. */
+void upgrade_probe_init(struct upgrade_probe *probe, struct loop *loop,
+                        void (*ended)(void *owner, const char *version, const char *reason),
+                        void *owner);
+
+/* Ask PROGRAM (O_PATH) about the state in the descriptor STATE; ARGUMENTS are those that it is to
+ * be executed with. Both stay the caller's. 0, or -1 with ERROR: nothing runs. */
+int upgrade_probe_start(struct upgrade_probe *probe, int program, int state, char *const *arguments,
+                        struct error *error);
+
+/* Kill it; nothing is told any more. It stays held until it was reaped. */
+void upgrade_probe_abandon(struct upgrade_probe *probe);
+
+/* Kill it where it is late. Returns when to call again. */
+int64_t upgrade_probe_check(struct upgrade_probe *probe, int64_t now_ms);
+
+/* Is PID it? */
+bool upgrade_probe_holds(const struct upgrade_probe *probe, pid_t pid);
+
+/* Kill and reap it where it still runs. */
+void upgrade_probe_release(struct upgrade_probe *probe);
+
+#endif
