@@ -1,22 +1,31 @@
 /* SPDX-License-Identifier: MIT
  *
  * fork_refused - fork() that fails with EAGAIN while the file $PREFORKD_SHIM_FORK exists. Only in
- * the program whose name $PREFORKD_SHIM_PROGRAM is, where that is set.
+ * the program whose name $PREFORKD_SHIM_PROGRAM is, where that is set; only $PREFORKD_SHIM_PERCENT
+ * of the calls, by dice that fall alike in every process, where that is set.
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 extern char *program_invocation_short_name;
 
+static bool is_unlucky(void)
+{
+    static unsigned dice = 1;
+    const char *percent = getenv("PREFORKD_SHIM_PERCENT");
+    return !percent || rand_r(&dice) % 100 < strtol(percent, NULL, 10);
+}
+
 pid_t fork(void)
 {
     static pid_t (*real)(void);
     const char *file = getenv("PREFORKD_SHIM_FORK"), *program = getenv("PREFORKD_SHIM_PROGRAM");
     if (file && access(file, F_OK) == 0 &&
-        (!program || strcmp(program, program_invocation_short_name) == 0)) {
+        (!program || strcmp(program, program_invocation_short_name) == 0) && is_unlucky()) {
         errno = EAGAIN;
         return -1;
     }
