@@ -53,7 +53,7 @@ PRELOAD_O  := $(patsubst %.c,$(BUILD)/preload/%.o,$(wildcard server/preload/*.c)
 PRELOAD_CC  = $(CC) -std=c17 $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -fstack-protector-strong -fPIC \
                 -fvisibility=hidden -U__OPTIMIZE__ -MMD -MP
 
-.PHONY: FORCE all run test unit preload-test scenario corpus fuzz lint asan bench man install clean help deps format
+.PHONY: FORCE all run test unit preload-test scenario chaos chaos-short corpus fuzz lint asan bench man install clean help deps format
 all: $(PROGRAMS) $(PRELOAD)  ## build the four programs and the preload library (the default)
 
 $(LIB): $(LIB_O)
@@ -88,8 +88,8 @@ run: deps  ## install what is missing, build, serve etc/preforkd.conf in the for
 	@$(MAKE) --no-print-directory all
 	@$(BUILD)/preforkd -c etc/preforkd.conf
 
-test: deps  ## install what is missing, build, run unit and scenario tests
-	@$(MAKE) --no-print-directory all unit preload-test scenario
+test: deps  ## install what is missing, build, run unit, scenario and chaos tests
+	@$(MAKE) --no-print-directory all unit preload-test scenario chaos-short
 
 $(BUILD)/tests/testable.a: $(TESTABLE)
 	@mkdir -p $(@D); rm -f $@
@@ -139,6 +139,16 @@ PLUGINS := $(patsubst %.c,$(BUILD)/%.so,$(wildcard etc/plugins/*/*.c tests/plugi
 SHIMS := $(patsubst tests/shim/%.c,$(BUILD)/tests/shim/%.so,$(wildcard tests/shim/*.c))
 scenario: all $(SHIMS) $(PLUGINS) $(UPGRADES)  ## only the scenario tests (T='name…' picks some)
 	@BUILD=$(BUILD) python3 tests/scenario/run.py $(T)
+
+$(BUILD)/tests/chaos/herd: tests/chaos/herd.c lib/banned.h Makefile
+	@mkdir -p $(@D)
+	$(call say,CC   $<)$(CC) -std=c17 -D_GNU_SOURCE -include lib/banned.h $(CFLAGS) $(WARNINGS) -o $@ $<
+CHAOS := all $(BUILD)/tests/chaos/herd $(BUILD)/tests/shim/fork_refused.so
+chaos-short: $(CHAOS)  ## only the chaos tests, in their short form
+	@BUILD=$(BUILD) python3 -B tests/chaos/chaos.py --short $(if $(SEED),--seed $(SEED)) $(TIER)
+chaos: $(CHAOS)  ## kills and changes under load, every connection accounted for (DURATION=10m SEED=7 TIER=kills)
+	@BUILD=$(BUILD) python3 -B tests/chaos/chaos.py $(if $(SEED),--seed $(SEED)) \
+	    $(if $(DURATION),--duration $(DURATION)) $(TIER)
 
 # Programs of those tests: as ordinary programs are compiled, not as ours are.
 $(BUILD)/tests/preload/%.so: tests/preload/%.c
