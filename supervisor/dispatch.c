@@ -15,19 +15,28 @@
 
 typedef void action_function(struct supervisor *s, const struct core_action *action);
 
+/* A pool that could not be started is one to the core until it has come to START_FAILED, which is
+ * in the queue: there is nobody to tell. */
+
 static void drain_pool(struct supervisor *s, const struct core_action *action)
 {
-    pool_process_drain(services_find_pool(s, action->pool), action->ms);
+    struct pool_process *pool = services_find_pool(s, action->pool);
+    if (pool)
+        pool_process_drain(pool, action->ms);
 }
 
 static void stop_pool(struct supervisor *s, const struct core_action *action)
 {
-    pool_process_stop(services_find_pool(s, action->pool));
+    struct pool_process *pool = services_find_pool(s, action->pool);
+    if (pool)
+        pool_process_stop(pool);
 }
 
 static void kill_pool(struct supervisor *s, const struct core_action *action)
 {
-    pool_process_kill(services_find_pool(s, action->pool), action->why);
+    struct pool_process *pool = services_find_pool(s, action->pool);
+    if (pool)
+        pool_process_kill(pool, action->why);
 }
 
 static void adopt(struct supervisor *s, const struct core_action *action)

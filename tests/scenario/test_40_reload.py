@@ -311,6 +311,21 @@ def scenario_reload_refuses_a_pool_that_is_not_ready_in_time(t):
                    env=t.shim("unready", SHIM_UNREADY=cause, SHIM_SERVICE="upper"))
 
 
+def scenario_reload_that_cannot_fork_changes_nothing(t):
+    """Several pools cannot be started: the reload is refused once, and the old ones serve on."""
+    d = t.daemon(echo={"workers": 1}, upper={"workers": 1}).expect("reload failed, nothing changed")
+    cause = t.path("cause")
+    d.start(env=t.shim("fork_refused", SHIM_FORK=cause, SHIM_PROGRAM="preforkd"))
+    pools = d.pool_pid("echo"), d.pool_pid("upper")
+    for name in "echo", "upper":
+        d.change(name, workers=2)
+    write(cause, "1")  # for the child that reads the file
+    matches("fork: Resource temporarily unavailable", d.reload_refused(), "reason")
+    equal((d.pool_pid("echo"), d.pool_pid("upper")), pools, "pools")
+    os.unlink(cause)
+    d.reload()
+
+
 def scenario_reload_refuses_to_move_the_control_socket(t):
     def change(d):
         d.top["control"] = t.path("elsewhere.sock")

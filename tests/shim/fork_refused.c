@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * fork_refused - fork() that fails with EAGAIN while the file $PREFORKD_SHIM_FORK exists. Only in
- * the program whose name $PREFORKD_SHIM_PROGRAM is, where that is set; only $PREFORKD_SHIM_PERCENT
- * of the calls, by dice that fall alike in every process, where that is set.
+ * fork_refused - fork() that fails with EAGAIN while the file $PREFORKD_SHIM_FORK exists, but for
+ * the first ones, as many as it has bytes. Only in the program whose name $PREFORKD_SHIM_PROGRAM
+ * is, where that is set; only $PREFORKD_SHIM_PERCENT of the calls, by dice that fall alike in every
+ * process, where that is set.
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 extern char *program_invocation_short_name;
@@ -23,9 +25,12 @@ static bool is_unlucky(void)
 pid_t fork(void)
 {
     static pid_t (*real)(void);
+    static off_t granted;
+    struct stat status;
     const char *file = getenv("PREFORKD_SHIM_FORK"), *program = getenv("PREFORKD_SHIM_PROGRAM");
-    if (file && access(file, F_OK) == 0 &&
-        (!program || strcmp(program, program_invocation_short_name) == 0) && is_unlucky()) {
+    if (file && stat(file, &status) == 0 &&
+        (!program || strcmp(program, program_invocation_short_name) == 0) &&
+        granted++ >= status.st_size && is_unlucky()) {
         errno = EAGAIN;
         return -1;
     }
