@@ -68,11 +68,11 @@ static bool start_is_late(const struct core *c, const struct core_service *servi
 static void on_tick(struct core *c, const struct core_event *e, struct core_actions *actions)
 {
     core_pool_check(c, e->now_ms, actions);
-    for (size_t i = 0; i < c->service_count; i++) {
-        tick_service(c, &c->services[i], e->now_ms, actions);
+    for (size_t i = 0; i < c->service_count; i++)
         if (start_is_late(c, &c->services[i], e->now_ms))
             core_stop_give_up(c, &c->services[i], NULL, e->now_ms, actions);
-    }
+    for (size_t i = 0; i < c->service_count; i++)
+        tick_service(c, &c->services[i], e->now_ms, actions);
 }
 
 int64_t core_next_ms(const struct core *c)
@@ -109,10 +109,11 @@ static void on_pool_leaving(struct core *c, const struct core_event *e,
 {
     struct core_pool *pool = core_pool_find(c, e->pool);
     struct core_service *service = pool ? core_service_find(c, pool->service) : NULL;
-    if (!service || service->current != pool->id || pool->state != CORE_POOL_READY)
-        return; /* one that does not serve ends before it was needed, and that is dealt with */
+    if (!service || pool->state != CORE_POOL_READY)
+        return; /* one that was not READY ends before it was needed, and that is dealt with */
     core_pool_leaves(pool, e->now_ms);
-    core_service_lost(service, e->now_ms);
+    if (service->current == pool->id)
+        core_service_lost(service, e->now_ms);
     if (service->reloading)
         core_change_fail(c, e->why, e->now_ms, actions);
 }
@@ -171,7 +172,7 @@ static void on_pool_ended(struct core *c, const struct core_event *e, struct cor
     bool mattered = service && (service->current == e->pool || service->coming == e->pool);
     /* It said itself why it cannot start, and nobody has been served yet. */
     bool hopeless = c->phase == CORE_STARTING && service && service->coming == e->pool &&
-                    pool->state == CORE_POOL_BORN && e->said;
+                    !service->was_ready && pool->state == CORE_POOL_BORN && e->said;
     /* The time of what it had in hand is over where it was to leave and did, or was killed. */
     bool over = (e->well && pool->state >= CORE_POOL_LEAVING) || pool->state == CORE_POOL_KILLED;
     core_actions_add(actions, (struct core_action){.type = CORE_DO_ADOPT,

@@ -142,7 +142,7 @@ enum core_sequel core_service_lost(struct core_service *service, int64_t now_ms)
 {
     service->current = 0;
     service->stale = false;
-    if (service->coming)
+    if (service->coming && !service->reloading) /* that of a reload is recalled with it */
         return CORE_SEQUEL_COMING;
     service->retry_ms = now_ms;
     if (rate_take(&service->rate, 1, now_ms) == 1)

@@ -70,6 +70,7 @@ static void stop_now(struct core *c, int64_t now_ms, struct core_actions *action
     enter_stopping(c, true, now_ms, actions);
     for (size_t i = 0; i < c->service_count; i++) {
         c->services[i].retry_ms = CLOCK_NEVER;
+        c->services[i].coming = 0;
         close_listeners(&c->services[i], actions);
     }
     for (size_t i = 0; i < c->pool_count; i++)

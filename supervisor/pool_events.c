@@ -110,8 +110,7 @@ static void on_pool_leaving(void *owner, struct pool_process *pool)
 {
     struct error why;
     log_warning("pool %d of %s leaves, a signal told it to", (int)pool->child.pid, pool->name);
-    error_set(&why, EXIT_CODE_FAILURE, "service %s: its present pool is leaving meanwhile",
-              pool->name);
+    error_set(&why, EXIT_CODE_FAILURE, "service %s: a pool of it is leaving meanwhile", pool->name);
     dispatch_event(owner, (struct core_event){
                               .type = CORE_ON_POOL_LEAVING, .pool = pool->number, .why = why.text});
 }

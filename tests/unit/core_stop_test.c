@@ -202,6 +202,18 @@ static void stop_during_hold_off_starts_nothing(void **state)
     assert_true(core_is_finished(&core));
 }
 
+/* START_POOL and STOP_NOW were on their way together. */
+static void start_that_fails_during_the_stop_is_not_tried_again(void **state)
+{
+    (void)state;
+    after(0);
+    on(STOP_NOW);
+    forget();
+    on(START_FAILED, .pool = 1, .why = "fork: no");
+    expect("");
+    assert_true(core_is_finished(&core));
+}
+
 static void pool_that_is_lost_during_the_stop_is_not_replaced(void **state)
 {
     (void)state;
@@ -258,6 +270,7 @@ int main(void)
         core_test(stop_during_the_start_waits_for_no_start, two_start),
         core_test(stop_before_anything_was_started_is_the_end, two_start),
         core_test(stop_during_hold_off_starts_nothing, one_starts),
+        core_test(start_that_fails_during_the_stop_is_not_tried_again, one_starts),
         core_test(pool_that_is_lost_during_the_stop_is_not_replaced, one_runs),
         core_test(fresh_pool_that_was_coming_is_recalled, one_runs),
         core_test(nothing_is_changed_any_more, one_runs),

@@ -65,6 +65,17 @@ static void first_start_that_takes_too_long_ends_the_daemon(void **state)
     assert_true(core_is_finished(&core));
 }
 
+static void nothing_is_started_by_who_gives_up(void **state)
+{
+    (void)state;
+    after(0);
+    on(POOL_READY, .pool = 1);
+    on(POOL_ENDED, .pool = 1);
+    forget();
+    after(10000);
+    expect("KILL_POOL p2 \"was not ready in time\"; GIVE_UP s2; STOPPING next; CLOSE s1; CLOSE s2");
+}
+
 static void start_timeout_is_not_prolonged_by_another_try(void **state)
 {
     (void)state;
@@ -86,6 +97,18 @@ static void first_pool_that_says_why_it_cannot_start_ends_the_daemon(void **stat
     on(POOL_ENDED, .pool = 2, .said = true, .why = "no such program");
     expect("ADOPT p2 30000ms; MOURN p2 GIVE_UP; GIVE_UP s2 \"no such program\"; STOPPING next; "
            "CLOSE s1; CLOSE s2; STOP_POOL p1");
+}
+
+static void service_that_was_ready_is_no_reason_to_give_up_the_start_of_others(void **state)
+{
+    (void)state;
+    after(0);
+    on(POOL_READY, .pool = 1);
+    on(POOL_ENDED, .pool = 1);
+    after(0);
+    forget();
+    on(POOL_ENDED, .pool = 3, .said = true, .why = "no such program");
+    expect("ADOPT p3 30000ms; MOURN p3 HOLD_OFF 100ms");
 }
 
 static void first_pool_that_just_dies_is_tried_again(void **state)
@@ -244,8 +267,10 @@ int main(void)
         core_test(a_service_whose_first_pool_was_lost_again_counts_as_ready, two_start),
         core_test(no_service_at_all_is_ready_at_once, NULL),
         core_test(first_start_that_takes_too_long_ends_the_daemon, two_start),
+        core_test(nothing_is_started_by_who_gives_up, two_start),
         core_test(start_timeout_is_not_prolonged_by_another_try, one_starts),
         core_test(first_pool_that_says_why_it_cannot_start_ends_the_daemon, two_start),
+        core_test(service_that_was_ready_is_no_reason_to_give_up_the_start_of_others, two_start),
         core_test(first_pool_that_just_dies_is_tried_again, one_starts),
         core_test(pool_of_a_running_service_may_say_that_it_cannot_start, one_runs),
         core_test(requests_wait_until_the_start_is_over, one_starts),
