@@ -37,17 +37,24 @@ void error_pipe_budget_init(struct error_pipe_budget *budget)
     rate_init(&budget->reports, 1, 1, now);
 }
 
-int64_t error_pipe_budget_check(struct error_pipe_budget *budget, int64_t now_ms)
+void error_pipe_budget_report(struct error_pipe_budget *budget)
 {
     struct log_line line;
     if (budget->dropped == 0)
-        return CLOCK_NEVER;
-    if (rate_take(&budget->reports, 1, now_ms) == 0)
-        return rate_next_ms(&budget->reports, now_ms);
+        return;
     log_begin(&line, LOG_LEVEL_WARNING, "stderr: too many lines");
     log_int(&line, "dropped", budget->dropped);
     log_end(&line);
     budget->dropped = 0;
+}
+
+int64_t error_pipe_budget_check(struct error_pipe_budget *budget, int64_t now_ms)
+{
+    if (budget->dropped == 0)
+        return CLOCK_NEVER;
+    if (rate_take(&budget->reports, 1, now_ms) == 0)
+        return rate_next_ms(&budget->reports, now_ms);
+    error_pipe_budget_report(budget);
     return CLOCK_NEVER;
 }
 

@@ -26,6 +26,9 @@ void error_pipe_budget_init(struct error_pipe_budget *budget);
 /* Tell what was dropped, once a second. Returns when to call again. */
 int64_t error_pipe_budget_check(struct error_pipe_budget *budget, int64_t now_ms);
 
+/* The same at once, at the end. */
+void error_pipe_budget_report(struct error_pipe_budget *budget);
+
 struct error_pipe {
     struct loop *loop;
     struct error_pipe_budget *budget;

@@ -372,5 +372,6 @@ void pool_run(struct pool *pool)
             loop_wait(&pool->loop, clock_earlier(wake_ms, pool->check_at_ms));
         check_deadlines(pool);
     }
+    error_pipe_budget_report(&pool->table.error_budget);
     cgroup_release(&pool->table.cgroup);
 }

@@ -129,7 +129,8 @@ void pool_template_init(struct pool *pool)
 {
     static const struct template_events events = {on_ready, on_unfit, on_copied, on_ended};
     for (int i = 0; i < 2; i++)
-        template_init(&pool->templates[i], &pool->loop, &pool->plan, &events, pool);
+        template_init(&pool->templates[i], &pool->loop, &pool->plan, &pool->table.error_budget,
+                      &events, pool);
     pool->renew_ms = CLOCK_NEVER;
 }
 

@@ -27,7 +27,8 @@ static void set_state(struct template *t, enum template_state state)
 }
 
 void template_init(struct template *t, struct loop *loop, const struct worker_plan *plan,
-                   const struct template_events *events, void *owner)
+                   struct error_pipe_budget *error_budget, const struct template_events *events,
+                   void *owner)
 {
     *t = (struct template){.loop = loop,
                            .plan = plan,
@@ -36,8 +37,8 @@ void template_init(struct template *t, struct loop *loop, const struct worker_pl
                            .child = CHILD_NONE,
                            .pidfd = {.fd = -1},
                            .control = {.fd = -1},
-                           .errors = ERROR_PIPE_NONE};
-    error_pipe_budget_init(&t->error_budget);
+                           .errors = ERROR_PIPE_NONE,
+                           .error_budget = error_budget};
 }
 
 static void close_control(struct template *t)
@@ -147,7 +148,7 @@ int template_start(struct template *t)
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0)
         return -1;
     birth.control_fd = control[1];
-    birth.error_fd = error_pipe_open(&t->errors, t->loop, &t->error_budget, NULL);
+    birth.error_fd = error_pipe_open(&t->errors, t->loop, t->error_budget, NULL);
     pid_t pid = birth.error_fd < 0 ? -1 : fork();
     if (pid == 0)
         worker_run(t->plan, &birth);

@@ -49,7 +49,7 @@ struct template
     struct child child;
     struct loop_source pidfd, control;
     struct error_pipe errors;
-    struct error_pipe_budget error_budget;
+    struct error_pipe_budget *error_budget; /* the pool's */
     int64_t born_ms;
     bool overdue;     /* was killed for not getting ready, or not answering */
     bool proved;      /* has made a copy */
@@ -59,7 +59,8 @@ struct template
 };
 
 void template_init(struct template *template, struct loop *loop, const struct worker_plan *plan,
-                   const struct template_events *events, void *owner);
+                   struct error_pipe_budget *error_budget, const struct template_events *events,
+                   void *owner);
 
 /* From NONE to STARTING. 0, or -1 and errno. */
 int template_start(struct template *template);

@@ -399,6 +399,18 @@ def scenario_floods_its_standard_error(t):
     check(os.path.getsize(d.log_file) < 30 << 20, "size of the log")
 
 
+def scenario_what_was_dropped_is_told_at_the_end(t):
+    """However soon after a flood the pool ends; and what a template writes is no exception."""
+    program = sh("yes no | head -n 20000 >&2; read x; echo done")
+    for name, warm in (("cold", {}), ("copies", {"warm": "io", "warm_fork": True})):
+        d = serve(t, program, handler=warm, name=name).start()
+        equal(answer(d.port, b"x\n"), b"done\n", "answer")
+        d.stop()
+        d.wait_exit(EXIT_OK)
+        dropped = [int(r["dropped"]) for r in d.log_lines(msg="stderr: too many lines")]
+        equal(len(d.log_lines(msg="stderr")) + sum(dropped), 20000, f"{name}: told or counted")
+
+
 def scenario_floods_its_standard_error_without_lines(t):
     """The same without a single end of line: pieces, memory and log are bounded."""
     d = serve(t, sh("head -c 30000000 /dev/zero | tr '\\0' x >&2; echo done")).start()

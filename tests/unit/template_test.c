@@ -44,6 +44,7 @@ static enum behaviour {
 
 static struct loop loop;
 static struct worker_plan plan;
+static struct error_pipe_budget budget;
 static struct template template;
 
 /* What was heard. */
@@ -191,7 +192,8 @@ static int make(void **state)
     behaviour = OBEYS;
     readies = threads = copies = refusals = ends = 0;
     log_configure(LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT);
-    template_init(&template, &loop, &plan, &events, &readies);
+    error_pipe_budget_init(&budget);
+    template_init(&template, &loop, &plan, &budget, &events, &readies);
     return loop_init(&loop);
 }
 
