@@ -219,6 +219,11 @@ void upgrade_adopt_pools(struct supervisor *s, const struct upgrade_state *state
     adopt_services(s, state);
     for (size_t i = 0; i < state->pool_count; i++)
         adopt_pool(s, &state->pool[i]);
+    for (size_t i = 0; i < s->service_count; i++) {
+        struct service *service = s->services[i];
+        service->state = service_derive(service, core_service_find(&s->core, service->number),
+                                        services_current(s, service), false);
+    }
 }
 
 void upgrade_adopt_orphans(struct supervisor *s, const struct upgrade_state *state)
