@@ -3,10 +3,12 @@
  * config_file - can this file, and what it includes, be read without waiting, and be believed?
  *
  * libconfig opens whatever @include names; a pipe would hold us for ever. So every file is looked
- * at first: it must be a regular one of reasonable size, and includes may not go too deep.
+ * at first: it must be a regular one of reasonable size, and includes may not go too deep. And
+ * libconfig takes some integers for other ones (config_number.h).
  */
 #include "lib/config_reader.h"
 
+#include "lib/config_number.h"
 #include "lib/memory.h"
 
 #include <errno.h>
@@ -106,12 +108,28 @@ static char *included_name(char *line)
     return name + 1;
 }
 
+static void check_numbers(struct config_reader *reader, const char *file, unsigned number,
+                          const char *line, enum config_number_state *state)
+{
+    size_t length;
+    const char *at = line, *word;
+    while ((word = config_number_find(&at, state, &length))) {
+        char *text = memory_printf("%.*s is too large; an integer of more than 32 bits is written "
+                                   "with an L behind it (5000000000L)",
+                                   (int)length, word);
+        config_complain_at(reader, file, number, text);
+        free(text);
+    }
+}
+
 static void look_inside(struct includes *in, const char *file)
 {
+    enum config_number_state state = CONFIG_NUMBER_CODE;
     char *line = NULL;
     size_t room = 0;
     FILE *stream = fopen(file, "re");
     for (unsigned number = 1; stream && getline(&line, &room, stream) >= 0; number++) {
+        check_numbers(in->reader, file, number, line, &state);
         const char *name = included_name(line);
         if (!name)
             continue;

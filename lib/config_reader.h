@@ -112,9 +112,9 @@ char *config_file_folder(const char *file);
 enum config_file_risk { CONFIG_FILE_SAFE, CONFIG_FILE_OWNER, CONFIG_FILE_MODE };
 enum config_file_risk config_file_judge(const struct stat *about);
 
-/* Can FILE and all it includes be read without waiting, and, by root, be believed? FOLDER is where
- * relative includes start. 0, or -1: what is wrong with FILE itself is in ERRORS, what is wrong
- * with includes among the complaints. */
+/* Can FILE and all it includes be read without waiting, will libconfig read their integers as they
+ * are written, and can root believe them? FOLDER is where relative includes start. 0, or -1: what
+ * is wrong with FILE itself is in ERRORS, the rest among the complaints. */
 int config_file_check(struct config_reader *reader, const char *file, const char *folder,
                       struct buffer *errors);
 

@@ -213,6 +213,17 @@ def scenario_value_out_of_range(t):
         one_complaint(t, in_service(setting), 3, "out of range|is not a duration")
 
 
+def scenario_integers_of_more_than_32_bits(t):
+    """libconfig would take them for others: 4294967300 for 4. With an L they are what they are."""
+    for number in ("4294967300", "99999999999999999999", "0xFFFFFFFF", "99999999999999999999L"):
+        one_complaint(t, in_service(f"workers = {number}; # 8589934592"), 3, f"^{number} is too large")
+    one_complaint(t, in_service("workers = 4294967300L;"), 3, "workers = 4294967300 is out of range")
+    write(t.path("more.inc"), "\nidle_timeout = 4294967300;\n")
+    write(t.path("main.conf"), GOOD + '@include "more.inc"\n')
+    done = t.run("preforkd", "-t", "-c", t.path("main.conf"))
+    matches(r"more\.inc:2: 4294967300 is too large", done.stderr, "in an included file")
+
+
 def scenario_bad_duration(t):
     for value in ('"60 parsecs"', '""', '"s"', '"1h30m"', '"0x10s"', '" 5s"', '"1e3s"'):
         one_complaint(t, in_service(f"idle_timeout = {value};"), 3, "idle_timeout is not a duration")
