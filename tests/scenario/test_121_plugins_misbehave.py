@@ -28,7 +28,7 @@ def replaced(d, pid):
 
 def scenario_crash(t):
     """One connection is lost, its worker is replaced and told of, nobody else notices."""
-    d = beside(t)
+    d = beside(t, fresh_after_crash=False)
     other, client = Client(d.ports["p"]), Client(d.ports["p"])
     told(other, "status x")
     told(client, "status x")
@@ -351,7 +351,7 @@ def scenario_unreadable(t):
 
 def scenario_replaced_by_rename(t):
     """Workers keep the old one, new workers too; a pool that is replaced has the new one."""
-    d = serve(t, "trouble", workers=2).start()
+    d = serve(t, "trouble", workers=2, fresh_after_crash=False).start()
     put(t.path("trouble.so"), BUILT["lines"])
     client = Client(d.port)
     client.send(b"crash\n")
