@@ -251,8 +251,8 @@ enum core_place { CORE_PLACE_NONE, CORE_PLACE_CURRENT, CORE_PLACE_COMING };
 
 /* After an upgrade, which the new program finishes: core_init() without a row, then each service
  * and each pool as the old program left them, and core_change_resume_upgrade(). BEFORE is asked for
- * its rate, its failures, retry_ms and fresh_ms. POOL keeps what it has but the number, which is
- * returned. */
+ * its rate, its failures, restart, stale, retry_ms and fresh_ms. POOL keeps what it has but the
+ * number, which is returned. */
 void core_service_adopt(struct core *core, const struct core_row *row,
                         const struct core_service *before, int64_t now_ms);
 unsigned core_pool_adopt(struct core *core, const struct core_pool *pool, enum core_place place);

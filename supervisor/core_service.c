@@ -50,6 +50,8 @@ void core_service_adopt(struct core *core, const struct core_row *row,
     service->in_force = service->was_ready = true;
     service->retry_ms = before->retry_ms;
     service->fresh_ms = before->fresh_ms;
+    service->restart = before->restart;
+    service->stale = before->stale;
     service->backoff.failures = before->backoff.failures;
     service->rate.spent_us = before->rate.spent_us;
     service->rate.seen_ms = before->rate.seen_ms;

@@ -148,6 +148,8 @@ static void adopt_service(struct service *service, const struct upgrade_service 
     core->backoff.failures = (unsigned)row->failures;
     core->rate.spent_us = row->replaced_us;
     core->rate.seen_ms = row->replaced_ms;
+    core->restart = row->restart;
+    core->stale = row->stale;
 }
 
 static void adopt_services(struct supervisor *s, const struct upgrade_state *state)

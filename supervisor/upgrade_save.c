@@ -84,6 +84,8 @@ static void save_service(struct upgrade_state *state, const struct service *serv
     row->failures = core->backoff.failures;
     row->replaced_us = core->rate.spent_us;
     row->replaced_ms = core->rate.seen_ms;
+    row->restart = core->restart;
+    row->stale = core->stale;
 }
 
 static enum core_place place_of(const struct supervisor *s, const struct core_pool *pool)

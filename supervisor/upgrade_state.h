@@ -82,7 +82,9 @@
     NUMBER(7, fresh_ms, 0, UPGRADE_ANY)                                                            \
     NUMBER(8, failures, 0, UPGRADE_U32)                                                            \
     NUMBER(9, replaced_us, 0, 0, INT64_MAX / 4) /* rate, spent_us and */                           \
-    NUMBER(10, replaced_ms, 0, UPGRADE_ANY)     /* seen_ms */
+    NUMBER(10, replaced_ms, 0, UPGRADE_ANY)     /* seen_ms */                                      \
+    FLAG(11, restart)                                                                              \
+    FLAG(12, stale)
 
 /* struct scoreboard_totals: connections, bytes in and out, refused, crashes, restarts; counters. */
 #define UPGRADE_SUMS 14

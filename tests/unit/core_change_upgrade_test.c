@@ -238,6 +238,23 @@ static void adopted_service_is_held_off_as_before(void **state)
     assert_int_equal(service_of(1)->backoff.failures, 3);
 }
 
+static void what_was_still_to_be_done_for_a_service_is(void **state)
+{
+    const struct core_row rows[] = {row_of(1, false)};
+    const struct core_service before = {.retry_ms = CLOCK_NEVER, .stale = true, .restart = true};
+    (void)state;
+    begin(0, SETTINGS);
+    core_service_adopt(&core, &rows[0], &before, now);
+    adopt(CORE_POOL_READY, CLOCK_NEVER, CORE_PLACE_CURRENT);
+    resume();
+    on(READ, .why = "no such file");
+    forget();
+    after(0);
+    expect("START_POOL s1 p2"); /* with another address layout */
+    reload_starts(rows, 1);
+    expect("DRAIN_POOL p2 30000ms; START_POOL s1 p3 next");
+}
+
 /* The file may be a newer one than that which is being put into force. */
 static void who_asks_while_pools_are_replaced_gets_another_upgrade(void **state)
 {
@@ -267,6 +284,7 @@ int main(void)
         core_test(adopted_pool_that_was_to_come_makes_way, two_adopted),
         core_test(adopted_pools_without_a_place_leave, two_adopted),
         core_test(adopted_service_is_held_off_as_before, NULL),
+        core_test(what_was_still_to_be_done_for_a_service_is, NULL),
         core_test(who_asks_while_pools_are_replaced_gets_another_upgrade, new_program),
     };
     return cmocka_run_group_tests_name("core_change_upgrade", tests, NULL, NULL);
