@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * core_judge - for core_random_test: what must hold, action by action and after every event; the
+ * list is in supervisor/README.md.
+ */
+#ifndef TESTS_UNIT_CORE_JUDGE_H
+#define TESTS_UNIT_CORE_JUDGE_H
+
+#include "core_model.h"
+#include "supervisor/core_service.h"
+
+/* Leaves the function; the caller looks at m->broken. */
+#define demand(condition, text)                                                                    \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            m->broken = text;                                                                      \
+            return;                                                                                \
+        }                                                                                          \
+    } while (0)
+
+/* Before an action is carried out. */
+
+static inline void judge_start_pool(struct model *m, const struct core_action *a)
+{
+    const struct model_service *service = model_service(m, a->service);
+    demand(!m->stopping, "a pool is started after STOP");
+    demand(service, "a pool is started for a service that does not exist");
+    demand(a->pool > m->last_pool, "the number of a pool is used again");
+    demand(!a->next || (m->change == MODEL_STARTING && service->in_next && service->changes),
+           "a pool is started for a configuration that does not want it");
+    demand(a->next || service->in_force, "a pool is started for a service that is not in force");
+    for (size_t i = 0; i < m->pool_count; i++) {
+        const struct model_pool *p = &m->pools[i];
+        demand(p->place != model_place(m, a->service) || p->id == service->serving ||
+                   model_is_leaving(p),
+               "a second pool is to come");
+    }
+}
+
+static inline void judge_promote(struct model *m, const struct core_action *a)
+{
+    const struct model_service *service = model_service(m, a->service);
+    const struct model_pool *p = model_pool(m, a->pool);
+    size_t older = 0;
+    demand(!m->stopping, "a pool is promoted after STOP");
+    demand(service && p && p->place == model_place(m, a->service),
+           "a pool is promoted for a service that is not its own");
+    demand(p->ready, "a pool serves that was not READY");
+    demand(!model_is_leaving(p), "a pool is promoted that leaves");
+    demand(p->next == (m->change == MODEL_COMMITTING) && p->next == a->next,
+           "a pool of a change serves before COMMIT, or another one with it");
+    for (size_t i = 0; i < m->pool_count; i++)
+        older += m->pools[i].place == p->place && m->pools[i].id != service->serving &&
+                 m->pools[i].served && model_is_leaving(&m->pools[i]);
+    demand(service->serving == 0 || older <= CORE_OLD_GENERATIONS,
+           "a generation takes over while too many older ones are there");
+}
+
+static inline bool judge_serves(struct model *m, const struct model_pool *p)
+{
+    return p->place >= 0 && m->services[p->place].serving == p->id;
+}
+
+static inline void judge_drain(struct model *m, const struct core_action *a)
+{
+    const struct model_pool *p = model_pool(m, a->pool);
+    demand(p, "a pool is drained that does not exist");
+    demand(!model_is_leaving(p), "a pool is drained that leaves already");
+    demand(a->ms >= 0 && a->ms <= p->graceful_ms, "a pool gets more than graceful_timeout");
+    if (judge_serves(m, p)) {
+        const struct model_service *service = &m->services[p->place];
+        bool dropped = m->change == MODEL_COMMITTING && !service->in_force;
+        demand(dropped || (m->stopping && service->closed), "the pool that serves is drained");
+    }
+}
+
+static inline void judge_stop_pool(struct model *m, const struct core_action *a)
+{
+    const struct model_pool *p = model_pool(m, a->pool);
+    demand(m->stopping, "a pool is stopped, but the daemon is not");
+    demand(p, "a pool is stopped that does not exist");
+    demand(!p->stopped && !p->killed, "a pool is stopped twice, or after it was killed");
+}
+
+static inline void judge_kill(struct model *m, const struct core_action *a)
+{
+    const struct model_pool *p = model_pool(m, a->pool);
+    demand(p, "a pool is killed that does not exist");
+    demand(!p->killed, "a pool is killed twice");
+    demand(p->flooded || now >= p->late_ms, "a pool is killed before its time");
+}
+
+static inline void judge_end(struct model *m, const struct core_action *a)
+{
+    demand(a->pool == m->ended, "a pool is mourned that lives");
+    demand(a->type == CORE_DO_ADOPT ? !m->adopted : !m->mourned, "a pool is mourned twice");
+}
+
+static inline void judge_drop(struct model *m, const struct core_action *a)
+{
+    const struct model_service *service = model_service(m, a->service);
+    demand(service && !service->in_force, "a service is dropped that is in force");
+    for (size_t i = 0; i < m->pool_count; i++)
+        demand(m->pools[i].place != model_place(m, a->service) || model_is_leaving(&m->pools[i]),
+               "a service is dropped, and a pool of it stays");
+}
+
+static inline void judge_commit(struct model *m)
+{
+    demand(m->change == MODEL_STARTING, "COMMIT of what was not started");
+    demand(!m->stopping, "COMMIT after STOP");
+    for (int i = 0; i < PLACES; i++) {
+        bool ready = !m->services[i].changes;
+        for (size_t k = 0; k < m->pool_count; k++)
+            ready = ready || (m->pools[k].place == i && m->pools[k].next && m->pools[k].ready &&
+                              !model_is_leaving(&m->pools[k]));
+        demand(ready, "COMMIT before all are READY");
+    }
+}
+
+static inline void judge_committed(struct model *m)
+{
+    demand(m->change == MODEL_COMMITTING, "COMMITTED without COMMIT");
+    for (size_t i = 0; i < m->pool_count; i++)
+        demand(!m->pools[i].next || m->pools[i].place < 0 || model_is_leaving(&m->pools[i]),
+               "a pool of the change does not serve after COMMITTED");
+}
+
+static inline void judge_success(struct model *m, const struct core_action *a)
+{
+    demand(m->change == MODEL_SETTLING, "a change succeeds that is not in force");
+    demand(a->upgrade == m->upgrading, "the wrong ones are answered");
+    for (size_t i = 0; i < m->pool_count && now < m->settle_ms && !m->stopping; i++)
+        demand(!m->pools[i].accepts || !model_is_leaving(&m->pools[i]),
+               "who waits is told of success while an old pool takes clients");
+    for (int i = 0; i < PLACES; i++) {
+        const struct model_service *service = &m->services[i];
+        demand(service->serving == 0 || service->serving >= service->restarting,
+               "a restart has succeeded and the old pool serves");
+        demand(!a->upgrade || service->serving == 0 || service->serving > m->upgraded,
+               "an upgrade has succeeded and a pool of the old program serves");
+    }
+}
+
+static inline void judge_answer(struct model *m, const struct core_action *a)
+{
+    demand(m->asked[a->upgrade ? WAIT_UPGRADE : WAIT_RELOAD] || (a->upgrade && m->stopping),
+           "an answer that nobody waits for");
+    if (!a->why) {
+        judge_success(m, a);
+    } else if (m->change != MODEL_NONE) {
+        demand(m->change == MODEL_FAILED || m->change == MODEL_CHECKING ||
+                   m->change == MODEL_EXECUTING,
+               "a change fails that goes on");
+        demand(a->upgrade == m->upgrading, "the wrong ones are answered");
+    } else {
+        demand(m->stopping, "a change fails that was not begun");
+    }
+}
+
+static inline void judge_begin(struct model *m)
+{
+    demand(m->ready && !m->stopping, "a change begins before READY or after STOP");
+    demand(m->change == MODEL_NONE, "two changes at once");
+}
+
+static inline void judge_last_call(struct model *m, const struct core_action *a)
+{
+    const struct model_service *service = model_service(m, a->service);
+    demand(m->stopping && service && !service->closed && !service->last_call,
+           "a last call out of place");
+    demand(service->serving && service->settings.drain_backlog, "a last call that nobody serves");
+}
+
+static inline void judge_action(struct model *m, const struct core_event *e,
+                                const struct core_action *a)
+{
+    const struct model_pool *p = model_pool(m, a->pool);
+    const struct model_service *service = model_service(m, a->service);
+    switch (a->type) {
+    case CORE_DO_START_POOL:
+        judge_start_pool(m, a);
+        break;
+    case CORE_DO_PROMOTE:
+        judge_promote(m, a);
+        break;
+    case CORE_DO_DRAIN_POOL:
+        judge_drain(m, a);
+        break;
+    case CORE_DO_STOP_POOL:
+        judge_stop_pool(m, a);
+        break;
+    case CORE_DO_KILL_POOL:
+        judge_kill(m, a);
+        break;
+    case CORE_DO_MOURN:
+    case CORE_DO_ADOPT:
+        judge_end(m, a);
+        break;
+    case CORE_DO_HOLD_OFF:
+        demand(e->type == CORE_ON_START_FAILED && service && !m->stopping, "a wrong hold-off");
+        break;
+    case CORE_DO_DROP:
+        judge_drop(m, a);
+        break;
+    case CORE_DO_READ:
+    case CORE_DO_CHECK:
+        judge_begin(m);
+        break;
+    case CORE_DO_BIND:
+        demand(m->change == MODEL_READING && e->type == CORE_ON_READ && e->well, "a wrong BIND");
+        break;
+    case CORE_DO_COMMIT:
+        judge_commit(m);
+        break;
+    case CORE_DO_COMMITTED:
+        judge_committed(m);
+        break;
+    case CORE_DO_ROLL_BACK:
+        demand(m->change >= MODEL_READING && m->change <= MODEL_STARTING, "a wrong ROLL_BACK");
+        demand(a->why, "nobody knows why a change failed");
+        break;
+    case CORE_DO_EXECUTE:
+        demand(m->change == MODEL_CHECKING && e->well, "EXECUTE without CHECKED");
+        break;
+    case CORE_DO_ANSWER:
+        judge_answer(m, a);
+        break;
+    case CORE_DO_ADVANCE:
+        demand(m->change == MODEL_NONE, "who waits for the next change gets this one's answer");
+        break;
+    case CORE_DO_WAITING:
+        demand(p && model_is_leaving(p) && m->change == MODEL_STARTING, "a wrong WAITING");
+        break;
+    case CORE_DO_READY:
+        demand(!m->ready && !m->stopping, "READY twice, or after STOP");
+        for (int i = 0; i < PLACES; i++)
+            demand(!m->services[i].id || m->services[i].was_ready, "READY before all were");
+        break;
+    case CORE_DO_GIVE_UP:
+        demand(!m->ready && !m->stopping && service && !service->was_ready,
+               "the start is given up of what has started");
+        break;
+    case CORE_DO_LAST_CALL:
+        judge_last_call(m, a);
+        break;
+    case CORE_DO_CLOSE:
+        demand(m->stopping && service, "sockets are closed without a stop");
+        break;
+    case CORE_DO_STOPPING:
+        demand(e->type == CORE_ON_STOP || e->type == CORE_ON_STOP_NOW || m->gave_up,
+               "a stop that nobody wants");
+        break;
+    }
+}
+
+/* After an event. */
+
+static inline enum core_pool_state judge_state(const struct model_pool *p)
+{
+    return p->killed                 ? CORE_POOL_KILLED
+           : p->stopped              ? CORE_POOL_STOPPED
+           : p->drained || p->leaves ? CORE_POOL_LEAVING
+           : p->ready                ? CORE_POOL_READY
+                                     : CORE_POOL_BORN;
+}
+
+static inline void judge_pools(struct model *m)
+{
+    demand(core.pool_count == m->pool_count, "the core has other pools than there are");
+    for (size_t i = 0; i < m->pool_count; i++) {
+        const struct model_pool *p = &m->pools[i];
+        const struct core_pool *own = core_pool_find(&core, p->id);
+        demand(own, "the core has other pools than there are");
+        demand(own->service == (p->place < 0 ? 0 : m->services[p->place].id),
+               "a pool is another service's");
+        demand(own->state == judge_state(p), "the state of a pool is not what was said");
+        const struct core_service *service = core_service_find(&core, own->service);
+        bool matters = service && (service->current == p->id || service->coming == p->id);
+        demand(matters || model_is_leaving(p), "a pool that nobody wants does not leave");
+        demand((own->deadline_ms == CLOCK_NEVER) ==
+                   (own->state == CORE_POOL_READY || own->state == CORE_POOL_KILLED),
+               "a pool that leaves or gets ready has no deadline, or another one has");
+    }
+}
+
+static inline void judge_service(struct model *m, const struct core_service *service)
+{
+    const struct model_service *known = model_service(m, service->id);
+    const struct model_pool *coming = model_pool(m, service->coming);
+    demand(known && known->serving == service->current, "another pool serves than was promoted");
+    demand(service->current == 0 || service->current != service->coming,
+           "the pool that is to come serves");
+    demand(service->coming == 0 || (coming && m->services[coming->place].id == service->id),
+           "a pool is to come that does not exist, or is another's");
+    demand(!coming || !model_is_leaving(coming) || coming->killed, "a pool is to come that leaves");
+    demand(!coming || !m->stopping, "a pool is to come after STOP");
+    demand(!coming || service->reloading == coming->next, "a pool is taken for one of a change");
+    demand(service->in_force == known->in_force, "a configuration is half in force");
+    demand(m->stopping || service->current || service->coming || service->retry_ms != CLOCK_NEVER ||
+               !service->in_force,
+           "a service is given up");
+}
+
+static inline void judge_change(struct model *m)
+{
+    static const enum core_change changes[] = {
+        [MODEL_NONE] = CORE_CHANGE_NONE,         [MODEL_READING] = CORE_CHANGE_READING,
+        [MODEL_BINDING] = CORE_CHANGE_BINDING,   [MODEL_STARTING] = CORE_CHANGE_STARTING,
+        [MODEL_SETTLING] = CORE_CHANGE_SETTLING, [MODEL_CHECKING] = CORE_CHANGE_CHECKING,
+        [MODEL_EXECUTING] = CORE_CHANGE_CHECKING};
+    bool reload = m->change != MODEL_NONE && !m->upgrading;
+    demand(m->change != MODEL_COMMITTING && m->change != MODEL_FAILED, "half a change");
+    demand(core.change == changes[m->change], "the core is at another step of a change");
+    demand(core_change_is_reload(&core) ==
+               (core.change != CORE_CHANGE_NONE && core.change != CORE_CHANGE_CHECKING),
+           "the core says of a change that there is none");
+    demand(core.upgrading == m->upgrading, "a change is taken for an upgrade");
+    demand(!m->asked[WAIT_RELOAD] || reload, "a reload is wanted and forgotten");
+    demand(!m->asked[WAIT_NEXT_RELOAD] || core.reload_pending, "a reload is wanted and forgotten");
+    demand(!m->asked[WAIT_UPGRADE] || core.upgrading || core.upgrade_pending,
+           "an upgrade is wanted and forgotten");
+    demand(!m->asked[WAIT_NEXT_UPGRADE] || core.upgrade_pending,
+           "an upgrade is wanted and forgotten");
+    demand(!m->stopping || m->change == MODEL_NONE, "a change goes on after STOP");
+}
+
+/* What a pool's end was said to lead to. */
+static inline void judge_sequel(struct model *m, const struct core_service *service)
+{
+    bool waits = service && service->retry_ms != CLOCK_NEVER;
+    switch (m->sequel) {
+    case CORE_SEQUEL_COMING:
+        demand(service && service->coming, "another pool is said to come, and none is");
+        break;
+    case CORE_SEQUEL_AT_ONCE:
+        demand(waits && service->retry_ms <= now, "a pool is said to be replaced at once");
+        break;
+    case CORE_SEQUEL_RATED:
+    case CORE_SEQUEL_HOLD_OFF:
+        demand(waits && service->retry_ms >= now, "a pool is said to be replaced");
+        break;
+    case CORE_SEQUEL_GIVE_UP:
+        demand(m->gave_up, "the daemon is said to give up");
+        break;
+    case CORE_SEQUEL_CHANGE_FAILED:
+        demand(!service || !service->reloading, "a change is said to have failed");
+        break;
+    case CORE_SEQUEL_STOPPING:
+        demand(m->stopping, "the daemon is said to stop");
+        break;
+    case CORE_SEQUEL_NOBODY:
+    case CORE_SEQUEL_LEFT:
+        break;
+    }
+}
+
+/* What was due is done. */
+static inline void judge_tick(struct model *m)
+{
+    for (size_t i = 0; i < m->pool_count; i++)
+        demand(now < m->pools[i].late_ms, "a pool is late and lives");
+    for (int i = 0; i < PLACES; i++) {
+        const struct model_service *service = &m->services[i];
+        const struct model_pool *p = model_pool(m, service->serving);
+        demand(!service->last_call || (p && !model_is_leaving(p) &&
+                                       now < m->stop_ms + service->settings.graceful_timeout),
+               "a last call goes on that is over");
+    }
+    demand(m->change != MODEL_SETTLING || now < m->settle_ms, "who waits is kept waiting");
+    demand(core.phase != CORE_RUNNING || core.change != CORE_CHANGE_NONE ||
+               (!core.reload_pending && !core.upgrade_pending),
+           "a change is wanted and not begun");
+    demand(core_next_ms(&core) > now || core_is_finished(&core), "what is due was not done");
+}
+
+static inline void judge_after(struct model *m, const struct core_event *e)
+{
+    size_t count = 0;
+    demand(m->stopping == (core.phase == CORE_STOPPING), "the core is in another phase");
+    demand(m->stopping || m->ready == (core.phase == CORE_RUNNING), "the core is in another phase");
+    demand(core_is_finished(&core) == (m->stopping && m->pool_count == 0),
+           "the core is finished too early, or never");
+    for (int i = 0; i < PLACES; i++)
+        count += m->services[i].id != 0;
+    demand(core.service_count == count, "the core has other services than there are");
+    judge_pools(m);
+    for (size_t i = 0; !m->broken && i < core.service_count; i++)
+        judge_service(m, &core.services[i]);
+    if (!m->broken)
+        judge_change(m);
+    if (!m->broken && e->type == CORE_ON_TICK)
+        judge_tick(m);
+}
+
+#endif
