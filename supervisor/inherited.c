@@ -20,6 +20,7 @@ struct inherited {
     int fd;
     char *name;
     const char *unfit; /* why it cannot be used; NULL where it can */
+    bool wanted;       /* somebody asked for it */
 };
 
 static struct {
@@ -165,7 +166,7 @@ static int wrong_number(const char *name, unsigned count, struct error *error)
 
 int inherited_find(const struct address *a, struct error *error)
 {
-    const struct inherited *found = NULL;
+    struct inherited *found = NULL;
     unsigned count = 0, wanted = a->number ? a->number : 1;
     for (unsigned i = 0; i < all.count; i++)
         if (strcmp(all.sockets[i].name, a->name) == 0 && ++count == wanted)
@@ -177,7 +178,14 @@ int inherited_find(const struct address *a, struct error *error)
     if (found->unfit)
         return error_set(error, EXIT_CODE_UNAVAILABLE, "inherited descriptor %d %s",
                          FIRST_FD + (int)(found - all.sockets), found->unfit);
+    found->wanted = true;
     return found->fd;
+}
+
+const char *inherited_idle(size_t index)
+{
+    const struct inherited *socket = &all.sockets[index];
+    return socket->unfit || socket->wanted ? NULL : socket->name;
 }
 
 void inherited_release(void)

@@ -22,6 +22,10 @@ int inherited_adopt(void);
  * datagrams. -1 with ERROR, which says what there is. */
 int inherited_find(const struct address *a, struct error *error);
 
+/* The name of a socket (of inherited_count()) that listens and that nobody has asked for so far:
+ * its clients wait in vain. NULL for the others. */
+const char *inherited_idle(size_t index);
+
 /* Why a service cannot have FD; NULL where it can: a socket of a family and type that are served,
  * which listens unless it is for datagrams. */
 const char *inherited_unfit(int fd);

@@ -17,6 +17,7 @@
 #include "lib/signals.h"
 #include "supervisor/companion.h"
 #include "supervisor/daemonise.h"
+#include "supervisor/inherited.h"
 #include "supervisor/pool_environment.h"
 #include "supervisor/service_manager.h"
 #include "supervisor/services.h"
@@ -191,6 +192,17 @@ static int init_listeners(struct supervisor *s, struct error *error)
     return status;
 }
 
+static void warn_of_idle_sockets(void)
+{
+    for (size_t i = 0; i < inherited_count(); i++) {
+        const char *name = inherited_idle(i);
+        if (name)
+            log_warning("no service listens on the inherited socket \"%s\"; write fd://%s, or its "
+                        "clients wait in vain",
+                        name, name);
+    }
+}
+
 static void init_services(struct supervisor *s)
 {
     services_add(s, s->config);
@@ -217,6 +229,7 @@ static int init_afresh(struct supervisor *s, struct error *error)
         init_listeners(s, error) < 0 || init_log(s->config, error) < 0 ||
         init_program(s, error) < 0)
         return -1;
+    warn_of_idle_sockets();
     orphans_init(&s->orphans, is_held, s);
     init_services(s);
     return 0;

@@ -96,6 +96,14 @@ def scenario_several_of_one_name(t):
     fails(t, "fd://web:3", [one, two], ["web", "web"], "2 inherited sockets are named", "third")
 
 
+def scenario_what_nobody_listens_on_is_told(t):
+    """Somebody has a unit for it, and its clients would wait for ever without a word in the log."""
+    used, idle = listening(), listening()
+    d = start(t.daemon(echo={"listen": ["fd://web"]}), [used, idle], ["web", "other"])
+    equal(len(d.log_lines(level="warning")), 1, "warnings")
+    matches('on the inherited socket "other"', d.log_lines(level="warning")[0]["msg"], "warning")
+
+
 def scenario_sockets_without_names(t):
     """Without LISTEN_FDNAMES they are all called "unknown", as with systemd."""
     made = listening()

@@ -105,6 +105,20 @@ static void sockets_are_found_by_name(void **state)
     refuse("fd://web:2", "one inherited socket is named \"web\"; write fd://web");
 }
 
+static void idle_ones_are_those_that_nobody_wanted(void **state)
+{
+    (void)state;
+    open_at(3, AF_INET, SOCK_STREAM);
+    open_at(4, AF_UNIX, SOCK_STREAM);
+    announce("3", "web:admin:closed");
+    assert_int_equal(inherited_adopt(), 3);
+    assert_string_equal(inherited_idle(0), "web");
+    assert_int_equal(find("fd://web"), 3);
+    assert_null(inherited_idle(0));
+    assert_string_equal(inherited_idle(1), "admin");
+    assert_null(inherited_idle(2));
+}
+
 static void nobody_else_takes_them_for_his(void **state)
 {
     (void)state;
@@ -237,6 +251,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(nothing_is_announced),
         TEST(sockets_are_found_by_name),
+        TEST(idle_ones_are_those_that_nobody_wanted),
         TEST(nobody_else_takes_them_for_his),
         TEST(sockets_of_another_process_are_not_ours),
         TEST(every_type_that_listens_is_fit),
