@@ -32,7 +32,7 @@
 /* Who waits for a change is kept waiting that long until old pools take no more clients. */
 #define CORE_SETTLE_MS 1000
 
-/* A new generation does not serve before all but so many old ones have left. */
+/* No new generation of a service is started while more old ones have not left. */
 #define CORE_OLD_GENERATIONS 1
 
 enum core_phase {
@@ -41,12 +41,13 @@ enum core_phase {
     CORE_STOPPING, /* for good; over when no pool is left */
 };
 
-/* A reload goes NONE, READING, BINDING, STARTING, SETTLING, NONE; an upgrade NONE, CHECKING and
- * then, in the new program, as a reload that replaces every pool. Any failure leads back to NONE,
- * with the old pools serving as before; but in SETTLING it has succeeded. */
+/* A reload goes NONE, READING, WAITING, BINDING, STARTING, SETTLING, NONE; an upgrade NONE,
+ * CHECKING and then, in the new program, as a reload that replaces every pool. Any failure leads
+ * back to NONE, with the old pools serving as before; but in SETTLING it has succeeded. */
 enum core_change {
     CORE_CHANGE_NONE,
     CORE_CHANGE_READING,  /* the file is being read */
+    CORE_CHANGE_WAITING,  /* old generations have to leave first, see CORE_OLD_GENERATIONS */
     CORE_CHANGE_BINDING,  /* the addresses it wants are being bound */
     CORE_CHANGE_STARTING, /* its pools are getting ready; they wait until they are all to serve */
     CORE_CHANGE_SETTLING, /* in force; who connects from its end on is served by new pools only */
@@ -111,7 +112,7 @@ struct core {
     enum core_change change;
     bool upgrading;                       /* the change is what remains of an upgrade */
     bool reload_pending, upgrade_pending; /* asked for while another change went on */
-    bool waits;                           /* the change is ready but for pools that have to leave */
+    unsigned hindrance;                   /* the pool that WAITING was said to wait for */
     int64_t settle_ms;                    /* the end of SETTLING */
     int64_t started_ms;
     unsigned last_pool; /* the newest number */

@@ -27,7 +27,7 @@ static void answer(struct core_actions *actions, bool upgrade, const char *why)
 static void conclude(struct core *c, const char *why, struct core_actions *actions)
 {
     c->change = CORE_CHANGE_NONE;
-    c->waits = false;
+    c->hindrance = 0;
     answer(actions, c->upgrading, why);
     c->upgrading = false;
 }
@@ -122,8 +122,33 @@ void core_change_read(struct core *c, const struct core_event *e, struct core_ac
     }
     for (size_t i = 0; i < e->row_count; i++)
         take_row(c, &e->rows[i], e->now_ms);
-    c->change = CORE_CHANGE_BINDING;
-    act(actions, CORE_DO_BIND);
+    c->change = CORE_CHANGE_WAITING;
+}
+
+/* A pool that has to be gone before there may be another generation; 0: there is none. The one that
+ * is replaced mostly leaves at once, so one older one may still be there. */
+static unsigned find_hindrance(const struct core *c)
+{
+    unsigned oldest;
+    for (size_t i = 0; i < c->service_count; i++) {
+        const struct core_service *service = &c->services[i];
+        if (service->in_next && service->changes && service->current &&
+            core_pool_count_leaving(c, service->id, &oldest) > CORE_OLD_GENERATIONS)
+            return oldest;
+    }
+    return 0;
+}
+
+static void try_to_bind(struct core *c, struct core_actions *actions)
+{
+    unsigned hindrance = find_hindrance(c);
+    if (hindrance == 0) {
+        c->change = CORE_CHANGE_BINDING;
+        act(actions, CORE_DO_BIND);
+    } else if (hindrance != c->hindrance) {
+        core_actions_add(actions, (struct core_action){.type = CORE_DO_WAITING, .pool = hindrance});
+    }
+    c->hindrance = hindrance;
 }
 
 /* A pool that was being started with the configuration in force makes way. */
@@ -233,34 +258,12 @@ static bool all_ready(const struct core *c)
     return true;
 }
 
-/* A pool that has to be gone before the next generation serves; 0: there is none. The one that is
- * replaced now mostly leaves at once, so one older one may still be there. */
-static unsigned find_hindrance(const struct core *c)
-{
-    unsigned oldest;
-    for (size_t i = 0; i < c->service_count; i++) {
-        const struct core_service *service = &c->services[i];
-        if (service->reloading && service->current &&
-            core_pool_count_leaving(c, service->id, &oldest) > CORE_OLD_GENERATIONS)
-            return oldest;
-    }
-    return 0;
-}
-
-static void try_commit(struct core *c, int64_t now_ms, struct core_actions *actions)
-{
-    unsigned hindrance = find_hindrance(c);
-    if (hindrance == 0)
-        commit(c, now_ms, actions);
-    else if (!c->waits)
-        core_actions_add(actions, (struct core_action){.type = CORE_DO_WAITING, .pool = hindrance});
-    c->waits = hindrance != 0;
-}
-
 void core_change_proceed(struct core *c, int64_t now_ms, struct core_actions *actions)
 {
+    if (c->change == CORE_CHANGE_WAITING)
+        try_to_bind(c, actions);
     if (c->change == CORE_CHANGE_STARTING && all_ready(c))
-        try_commit(c, now_ms, actions);
+        commit(c, now_ms, actions);
     if (c->change == CORE_CHANGE_SETTLING && is_settled(c, now_ms))
         conclude(c, NULL, actions);
     begin_next(c, actions);

@@ -3,9 +3,9 @@
  * core_change - reload and upgrade: one change at a time, as a whole or not at all. Part of the
  * core (core.h).
  *
- * Who asks while a change goes on gets the next one, once for all who asked. New pools take over
- * when all of them are READY and, of the generations before the present one, not more than
- * CORE_OLD_GENERATIONS still finish what they have in hand.
+ * Who asks while a change goes on gets the next one, once for all who asked. New pools are
+ * started when, of the generations before the present one, not more than CORE_OLD_GENERATIONS still
+ * finish what they have in hand, and take over when all of them are READY.
  */
 #ifndef SUPERVISOR_CORE_CHANGE_H
 #define SUPERVISOR_CORE_CHANGE_H

@@ -186,10 +186,9 @@ void reload_roll_back(struct supervisor *s, const struct core_action *action)
 void reload_waits(struct supervisor *s, const struct core_action *action)
 {
     const struct pool_process *pool = services_find_pool(s, action->pool);
-    log_info(
-        "the reload is ready, and waits for pool %d of %s, which still finishes what it has in "
-        "hand",
-        (int)pool->child.pid, pool->name);
+    log_info("the reload waits for pool %d of %s, an older one, which still finishes what it has "
+             "in hand",
+             (int)pool->child.pid, pool->name);
 }
 
 void reload_init(struct supervisor *s)

@@ -121,7 +121,7 @@ static void restart_during_a_reload_is_for_the_next_one(void **state)
 
 /* Generations. */
 
-/* Pool 1 and 2 still leave, 3 serves. */
+/* Pool 1 and 2 still leave, 3 serves, and is to be replaced. */
 static void two_generations_leave(void)
 {
     const struct core_row rows[] = {row_of(1, true)};
@@ -131,20 +131,23 @@ static void two_generations_leave(void)
         on(POOL_DRAINED, .pool = pool - 1);
     }
     assert_int_equal(service_of(1)->current, 3);
-    reload_starts(rows, 1);
-    expect("START_POOL s1 p4 next");
+    on(RELOAD);
+    forget();
+    reads(rows, 1);
+    expect("WAITING p1");
 }
 
 static void third_generation_waits_for_the_first_to_leave(void **state)
 {
     (void)state;
     two_generations_leave();
-    on(POOL_READY, .pool = 4);
-    expect("WAITING p1");
     after(1000);
     expect("");
     on(POOL_ENDED, .pool = 1, .well = true);
-    expect("ADOPT p1; MOURN p1 LEFT; "
+    expect("ADOPT p1; MOURN p1 LEFT; BIND");
+    on(BOUND, .well = true);
+    on(POOL_READY, .pool = 4);
+    expect("START_POOL s1 p4 next; "
            "COMMIT; PROMOTE s1 p4 next; DRAIN_POOL p3 30000ms; COMMITTED");
 }
 
@@ -152,25 +155,21 @@ static void generation_that_does_not_leave_is_killed_for_it_in_time(void **state
 {
     (void)state;
     two_generations_leave();
-    on(POOL_READY, .pool = 4);
-    forget();
     after(42000);
     expect("KILL_POOL p1 \"did not leave in time\"; KILL_POOL p2 \"did not leave in time\"");
     on(POOL_ENDED, .pool = 2);
-    expect("ADOPT p2; MOURN p2 LEFT; "
-           "COMMIT; PROMOTE s1 p4 next; DRAIN_POOL p3 30000ms; COMMITTED");
+    expect("ADOPT p2; MOURN p2 LEFT; BIND");
 }
 
 static void service_without_a_pool_does_not_wait_for_old_generations(void **state)
 {
-    const struct core_row rows[] = {row_of(1, true)};
     (void)state;
     two_generations_leave();
     on(POOL_ENDED, .pool = 3);
-    on(POOL_ENDED, .pool = 4, .well = true);
-    reload_starts(rows, 1);
-    on(POOL_READY, .pool = 5);
-    expect("START_POOL s1 p5 next; COMMIT; PROMOTE s1 p5 next; COMMITTED; ANSWER");
+    expect("ADOPT p3 30000ms; MOURN p3 AT_ONCE; BIND");
+    on(BOUND, .well = true);
+    on(POOL_READY, .pool = 4);
+    expect("START_POOL s1 p4 next; COMMIT; PROMOTE s1 p4 next; COMMITTED; ANSWER");
 }
 
 static void generations_of_another_service_do_not_matter(void **state)

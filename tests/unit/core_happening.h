@@ -204,6 +204,8 @@ static void on_read(const struct record *r)
 {
     struct core_row rows[PLACES];
     size_t count = r->well ? make_rows(r->value, rows) : 0;
+    if (r->well)
+        model.change = MODEL_WAITING;
     happen((struct core_event){.type = CORE_ON_READ,
                                .well = r->well,
                                .why = r->well ? NULL : "cannot be read",

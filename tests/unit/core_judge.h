@@ -41,7 +41,6 @@ static inline void judge_promote(struct model *m, const struct core_action *a)
 {
     const struct model_service *service = model_service(m, a->service);
     const struct model_pool *p = model_pool(m, a->pool);
-    size_t older = 0;
     demand(!m->stopping, "a pool is promoted after STOP");
     demand(service && p && p->place == model_place(m, a->service),
            "a pool is promoted for a service that is not its own");
@@ -49,11 +48,6 @@ static inline void judge_promote(struct model *m, const struct core_action *a)
     demand(!model_is_leaving(p), "a pool is promoted that leaves");
     demand(p->next == (m->change == MODEL_COMMITTING) && p->next == a->next,
            "a pool of a change serves before COMMIT, or another one with it");
-    for (size_t i = 0; i < m->pool_count; i++)
-        older += m->pools[i].place == p->place && m->pools[i].id != service->serving &&
-                 m->pools[i].served && model_is_leaving(&m->pools[i]);
-    demand(service->serving == 0 || older <= CORE_OLD_GENERATIONS,
-           "a generation takes over while too many older ones are there");
 }
 
 static inline bool judge_serves(struct model *m, const struct model_pool *p)
@@ -164,6 +158,27 @@ static inline void judge_begin(struct model *m)
     demand(m->change == MODEL_NONE, "two changes at once");
 }
 
+/* Of those that served, besides the one that does. */
+static inline size_t judge_older(const struct model *m, int place)
+{
+    size_t older = 0;
+    for (size_t i = 0; i < m->pool_count; i++)
+        older += m->pools[i].place == place && m->pools[i].id != m->services[place].serving &&
+                 m->pools[i].served && model_is_leaving(&m->pools[i]);
+    return older;
+}
+
+static inline void judge_bind(struct model *m)
+{
+    demand(m->change == MODEL_WAITING, "a wrong BIND");
+    for (int i = 0; i < PLACES; i++) {
+        const struct model_service *service = &m->services[i];
+        demand(!service->in_next || !service->changes || service->serving == 0 ||
+                   judge_older(m, i) <= CORE_OLD_GENERATIONS,
+               "a generation is started while too many older ones are there");
+    }
+}
+
 static inline void judge_last_call(struct model *m, const struct core_action *a)
 {
     const struct model_service *service = model_service(m, a->service);
@@ -208,7 +223,7 @@ static inline void judge_action(struct model *m, const struct core_event *e,
         judge_begin(m);
         break;
     case CORE_DO_BIND:
-        demand(m->change == MODEL_READING && e->type == CORE_ON_READ && e->well, "a wrong BIND");
+        judge_bind(m);
         break;
     case CORE_DO_COMMIT:
         judge_commit(m);
@@ -230,7 +245,7 @@ static inline void judge_action(struct model *m, const struct core_event *e,
         demand(m->change == MODEL_NONE, "who waits for the next change gets this one's answer");
         break;
     case CORE_DO_WAITING:
-        demand(p && model_is_leaving(p) && m->change == MODEL_STARTING, "a wrong WAITING");
+        demand(p && model_is_leaving(p) && m->change == MODEL_WAITING, "a wrong WAITING");
         break;
     case CORE_DO_READY:
         demand(!m->ready && !m->stopping, "READY twice, or after STOP");
@@ -306,9 +321,9 @@ static inline void judge_change(struct model *m)
 {
     static const enum core_change changes[] = {
         [MODEL_NONE] = CORE_CHANGE_NONE,         [MODEL_READING] = CORE_CHANGE_READING,
-        [MODEL_BINDING] = CORE_CHANGE_BINDING,   [MODEL_STARTING] = CORE_CHANGE_STARTING,
-        [MODEL_SETTLING] = CORE_CHANGE_SETTLING, [MODEL_CHECKING] = CORE_CHANGE_CHECKING,
-        [MODEL_EXECUTING] = CORE_CHANGE_CHECKING};
+        [MODEL_WAITING] = CORE_CHANGE_WAITING,   [MODEL_BINDING] = CORE_CHANGE_BINDING,
+        [MODEL_STARTING] = CORE_CHANGE_STARTING, [MODEL_SETTLING] = CORE_CHANGE_SETTLING,
+        [MODEL_CHECKING] = CORE_CHANGE_CHECKING, [MODEL_EXECUTING] = CORE_CHANGE_CHECKING};
     bool reload = m->change != MODEL_NONE && !m->upgrading;
     demand(m->change != MODEL_COMMITTING && m->change != MODEL_FAILED, "half a change");
     demand(core.change == changes[m->change], "the core is at another step of a change");

@@ -15,6 +15,7 @@
 enum model_change {
     MODEL_NONE,
     MODEL_READING,
+    MODEL_WAITING,
     MODEL_BINDING,
     MODEL_STARTING,
     MODEL_COMMITTING, /* between two actions of one event */
