@@ -122,6 +122,9 @@ static void on_pool_drained(void *owner, struct pool_process *pool)
 
 static void on_pool_crashed(void *owner, struct pool_process *pool)
 {
+    if (matters(owner, pool) && pool->service->config->fresh_after_crash)
+        log_info("a worker of %s crashed: its pool is replaced, for another address layout",
+                 pool->name);
     dispatch_event(owner, (struct core_event){.type = CORE_ON_POOL_CRASHED, .pool = pool->number});
 }
 
