@@ -373,7 +373,7 @@ def pools(d, name="echo"):
     """pids of the pools of a service, the oldest first."""
     found = []
     for pid, about in process_table().items():
-        if about[2] == d.pid and about[1] not in "ZX":
+        if about[0] == "preforkd-pool" and about[2] == d.pid and about[1] not in "ZX":
             with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline") as file:
                 words = file.read().split("\0")
                 found += [(int(words[2]), pid)] if words[1:2] == [name] else []
