@@ -24,7 +24,8 @@ static void begin(struct log_line *line, const struct error_pipe *p, enum log_le
 {
     char peer[ADDRESS_TEXT_MAX];
     log_begin(line, level, message);
-    log_int(line, "worker_pid", p->pid);
+    if (p->pid > 0)
+        log_int(line, "worker_pid", p->pid);
     if (p->shown && scoreboard_peer(p->shown, peer)[0] != '\0')
         log_text(line, "peer", peer);
 }
@@ -130,7 +131,7 @@ static void on_readable(struct loop_source *source, uint32_t events)
 {
     struct error_pipe *p = source->owner;
     (void)events;
-    if (take_piece(p) == PIECE_NONE_EVER)
+    if (p->pid > 0 && take_piece(p) == PIECE_NONE_EVER)
         end(p);
 }
 
@@ -142,11 +143,19 @@ int error_pipe_open(struct error_pipe *p, struct loop *loop, struct error_pipe_b
         return -1;
     *p = (struct error_pipe){.loop = loop, .budget = budget, .shown = shown};
     p->source = (struct loop_source){ends[0], on_readable, p};
-    if (fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0 && loop_add(loop, &p->source, EPOLLIN) == 0)
+    /* A hang-up is told unasked, epoll_ctl(2); this way it is told once. */
+    if (fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0 && loop_add(loop, &p->source, EPOLLONESHOT) == 0)
         return ends[1];
     fds_close(&ends[1]);
     fds_close(&p->source.fd);
     return -1;
+}
+
+void error_pipe_start(struct error_pipe *p, int pid)
+{
+    p->pid = pid;
+    if (p->source.fd >= 0)
+        loop_change(p->loop, &p->source, EPOLLIN);
 }
 
 void error_pipe_close(struct error_pipe *p)

@@ -34,16 +34,19 @@ struct error_pipe {
     struct error_pipe_budget *budget;
     struct loop_source source;           /* the read end; -1: closed */
     const struct scoreboard_slot *shown; /* whose client is told; NULL: it has none */
-    int pid;                             /* of the worker, to be told */
+    int pid;                             /* of the worker, to be told; 0: not known yet */
     struct buffer line;                  /* not ended yet */
 };
 
 #define ERROR_PIPE_NONE ((struct error_pipe){.source = {.fd = -1}})
 
 /* Returns the write end, close-on-exec, the caller's; -1 and errno. PIPE must stay where it is
- * until error_pipe_close(). */
+ * until error_pipe_close(). It is read from error_pipe_start() on. */
 int error_pipe_open(struct error_pipe *pipe, struct loop *loop, struct error_pipe_budget *budget,
                     const struct scoreboard_slot *shown);
+
+/* The worker that has the write end is PID. */
+void error_pipe_start(struct error_pipe *pipe, int pid);
 
 /* Write out what is there, and close. What others still write into it is lost to them (EPIPE). */
 void error_pipe_close(struct error_pipe *pipe);

@@ -154,7 +154,7 @@ int template_start(struct template *t)
         worker_run(t->plan, &birth);
     fds_close(&control[1]);
     fds_close(&birth.error_fd);
-    t->errors.pid = pid;
+    error_pipe_start(&t->errors, pid);
     if (pid < 0)
         fds_close(&control[0]);
     if (pid < 0 || watch(t, pid, control[0]) < 0) {

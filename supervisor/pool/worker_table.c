@@ -207,7 +207,7 @@ static int fork_into(struct worker_table *table, struct worker_entry *entry,
     if (pid == 0)
         worker_run(table->plan, birth);
     fds_close(&birth->error_fd);
-    entry->errors.pid = pid;
+    error_pipe_start(&entry->errors, pid);
     return pid < 0 ? -1 : watch(table, entry, pid);
 }
 
@@ -296,7 +296,7 @@ int worker_table_copied(struct worker_table *table, int maker, uint32_t slot, pi
         return 0;
     }
     entry->maker = -1;
-    entry->errors.pid = pid;
+    error_pipe_start(&entry->errors, pid);
     if (take_copy(table, entry, pid) < 0) {
         int saved = errno;
         cancel_order(table, slot);

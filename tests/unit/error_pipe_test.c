@@ -47,7 +47,7 @@ static int make(void **state)
     if (loop_init(&loop) < 0)
         return -1;
     program = error_pipe_open(&errors, &loop, &budget, &slot);
-    errors.pid = PID;
+    error_pipe_start(&errors, PID);
     return program < 0 ? -1 : 0;
 }
 
@@ -396,10 +396,30 @@ static void no_descriptor_is_left(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, release)
 
+/* A template's copy may speak, and end, before the pool hears who it is. */
+static void who_speaks_is_known_before_it_is_read(void **state)
+{
+    (void)state;
+    struct error_pipe other;
+    int ends = error_pipe_open(&other, &loop, &budget, NULL);
+    assert_int_equal(write(ends, "early\n", 6), 6);
+    caught(turn);
+    close(ends);
+    caught(turn);
+    expect_lines(0);
+    error_pipe_start(&other, PID + 1);
+    caught(turn);
+    expect_lines(1);
+    expect_text(0, "early");
+    assert_int_equal(number(0, "worker_pid"), PID + 1);
+    error_pipe_close(&other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_line_is_a_line),
+        TEST(who_speaks_is_known_before_it_is_read),
         TEST(client_is_told_while_there_is_one),
         TEST(without_a_slot_there_is_no_client),
         TEST(lines_that_come_together_are_told_apart),
