@@ -73,6 +73,17 @@ static void pool_that_dies_before_it_is_ready_takes_all_back(void **state)
     assert_int_equal(core_next_ms(&core), CLOCK_NEVER); /* it is not tried again */
 }
 
+static void new_service_that_cannot_start_takes_all_back(void **state)
+{
+    const struct core_row rows[] = {row_of(1, false), row_of(2, true)};
+    (void)state;
+    reload_starts(rows, 2);
+    forget();
+    on(POOL_ENDED, .pool = 2, .said = true, .why = "no such program");
+    expect("ADOPT p2 30000ms; MOURN p2 CHANGE_FAILED; DROP s2; "
+           "ROLL_BACK \"no such program\"; ANSWER \"no such program\"");
+}
+
 static void pool_that_dies_when_it_was_ready_takes_all_back(void **state)
 {
     const struct core_row rows[] = {row_of(1, true), row_of(2, true)};
@@ -204,6 +215,24 @@ static void failure_does_not_keep_the_next_from_being_tried(void **state)
     expect("BIND");
 }
 
+static void failure_leaves_nothing_behind_for_the_next_one(void **state)
+{
+    const struct core_row rows[] = {row_of(1, true), row_of(2, true)};
+    (void)state;
+    reload_starts(rows, 2);
+    on(START_FAILED, .pool = 3, .why = "fork: no");
+    on(POOL_ENDED, .pool = 4, .well = true);
+    on(POOL_ENDED, .pool = 2);
+    after(0);
+    forget();
+    on(POOL_READY, .pool = 5);
+    expect("PROMOTE s2 p5"); /* at once: it belongs to no reload */
+    reload_starts(rows, 1);
+    on(POOL_READY, .pool = 6);
+    expect("START_POOL s1 p6 next; COMMIT; DRAIN_POOL p5 30000ms; DROP s2; "
+           "PROMOTE s1 p6 next; DRAIN_POOL p1 30000ms; COMMITTED");
+}
+
 static void restart_that_failed_is_forgotten(void **state)
 {
     const struct core_row rows[] = {row_of(1, false)};
@@ -285,6 +314,7 @@ int main(void)
         core_test(settings_of_a_reload_that_failed_are_forgotten, one_runs),
         core_test(pool_that_cannot_be_started_takes_all_back, two_run),
         core_test(pool_that_dies_before_it_is_ready_takes_all_back, two_run),
+        core_test(new_service_that_cannot_start_takes_all_back, one_runs),
         core_test(pool_that_dies_when_it_was_ready_takes_all_back, two_run),
         core_test(pool_that_is_not_ready_in_time_takes_all_back, one_runs),
         core_test(stop_while_the_change_waits_takes_all_back, one_runs),
@@ -294,6 +324,7 @@ int main(void)
         core_test(pool_that_was_lost_before_the_start_of_the_next_is_started_again, one_runs),
         core_test(hold_off_goes_on_as_a_try_at_once, one_runs),
         core_test(failure_does_not_keep_the_next_from_being_tried, one_runs),
+        core_test(failure_leaves_nothing_behind_for_the_next_one, two_run),
         core_test(restart_that_failed_is_forgotten, one_runs),
         core_test(stop_abandons_what_is_being_read_or_bound, NULL),
         core_test(stop_abandons_what_is_being_started, one_runs),

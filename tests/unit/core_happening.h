@@ -1,100 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * core_happening - for core_random_test: what can happen in the world of core_model.h, and how the
- * core is told. A record of a happening names pools by what they are and not by number: so a part
- * of a sequence can be left out, and what makes no sense any more is skipped.
+ * core_happening - for core_random_test: the happenings of core_record.h as events; the core is
+ * told, and what it wants done is judged and carried out in core_model.h.
  */
 #ifndef TESTS_UNIT_CORE_HAPPENING_H
 #define TESTS_UNIT_CORE_HAPPENING_H
 
-#include "core_judge.h"
+#include "core_judge_after.h"
+#include "core_record.h"
 
-/* What can happen; a letter for what else it has: p(ool), s(ervice), w(ell). */
-#define HAPPENINGS(HAPPENS)                                                                        \
-    HAPPENS(POOL_READY, "p")                                                                       \
-    HAPPENS(POOL_LEAVING, "p")                                                                     \
-    HAPPENS(POOL_DRAINED, "p")                                                                     \
-    HAPPENS(POOL_CRASHED, "p")                                                                     \
-    HAPPENS(POOL_FLOODS, "p")                                                                      \
-    HAPPENS(POOL_ENDED, "pw")                                                                      \
-    HAPPENS(RELOAD, "")                                                                            \
-    HAPPENS(RESTART, "s") /* and RELOAD */                                                         \
-    HAPPENS(READ, "w")                                                                             \
-    HAPPENS(BOUND, "w")                                                                            \
-    HAPPENS(UPGRADE, "")                                                                           \
-    HAPPENS(CHECKED, "w")                                                                          \
-    HAPPENS(EXECUTE_FAILED, "")                                                                    \
-    HAPPENS(EXECUTED, "") /* another core goes on */                                               \
-    HAPPENS(QUEUE_EMPTY, "s")                                                                      \
-    HAPPENS(FORKS, "w")                                                                            \
-    HAPPENS(WAIT, "w") /* TICK, then until something is due, or for that long */                   \
-    HAPPENS(STOP, "")                                                                              \
-    HAPPENS(STOP_NOW, "")                                                                          \
-    HAPPENS(HEAL, "") /* all goes well from now on, and then all has to be well */
-
-enum happening {
-#define HAPPENS(id, has) HAPPENS_##id,
-    HAPPENINGS(HAPPENS)
-#undef HAPPENS
-        HAPPENINGS_COUNT
-};
-
-static const struct {
-    const char *name, *has;
-} happenings[] = {
-#define HAPPENS(id, has) {#id, has},
-    HAPPENINGS(HAPPENS)
-#undef HAPPENS
-};
-
-enum role { SERVES, COMES, OTHER }; /* OTHER: the place is its index among all such */
-
-struct record {
-    enum happening happening;
-    enum role role;
-    int place;
-    bool well, said;
-    uint32_t value; /* of READ: see make_rows(); of WAIT: milliseconds; else dice */
-};
-
-static struct model model;
 static bool verbose;
-
-/* Records and pools. */
-
-static enum role role_of(const struct model_pool *p, int *place)
-{
-    const struct core_pool *own = core_pool_find(&core, p->id);
-    const struct core_service *service = own ? core_service_find(&core, own->service) : NULL;
-    *place = p->place;
-    if (service && service->current == p->id)
-        return SERVES;
-    if (service && service->coming == p->id)
-        return COMES;
-    *place = 0;
-    for (const struct model_pool *before = model.pools; before < p; before++) {
-        int ignored;
-        *place += role_of(before, &ignored) == OTHER;
-    }
-    return OTHER;
-}
-
-static struct model_pool *find_pool(const struct record *r)
-{
-    for (size_t i = 0; i < model.pool_count; i++) {
-        int place;
-        if (role_of(&model.pools[i], &place) == r->role && place == r->place)
-            return &model.pools[i];
-    }
-    return NULL;
-}
-
-static struct record of_pool(enum happening happening, const struct model_pool *p)
-{
-    struct record r = {.happening = happening};
-    r.role = role_of(p, &r.place);
-    return r;
-}
 
 /* One event: what is to be done is judged and carried out; starts that fail are told. */
 

@@ -66,7 +66,7 @@ struct model {
     bool upgrading;
     unsigned upgraded; /* the last pool of the old program */
     bool asked[WAITS];
-    int64_t settle_ms, stop_ms;
+    int64_t start_ms, settle_ms, stop_ms;
     const char *why;         /* of the event that goes on */
     enum core_sequel sequel; /* that its MOURN told */
     size_t events, sequences;

@@ -12,15 +12,15 @@
 
 #define RECORDS_MAX 300
 #define EVENTS      3000000 /* a second or two */
+#define CRASHED     "an assertion of the core, or a wrong pointer"
 
 /* Sequences. */
 
-static sigjmp_buf assertion;
+static sigjmp_buf crash;
 
-static void on_abort(int number)
+static void on_crash(int number)
 {
-    (void)number;
-    siglongjmp(assertion, 1);
+    siglongjmp(crash, number);
 }
 
 static void begin_sequence(void)
@@ -31,7 +31,7 @@ static void begin_sequence(void)
     model = (struct model){.events = kept.events, .sequences = kept.sequences + 1};
     memcpy(model.actions, kept.actions, sizeof kept.actions);
     memcpy(model.sequels, kept.sequels, sizeof kept.sequels);
-    now = 1000;
+    model.start_ms = now = 1000;
     size_t count = make_rows(3 | 1 << (2 * PLACES + 2), rows);
     for (int i = 0; i < PLACES; i++) {
         model.services[i].settings = model.services[i].next;
@@ -63,12 +63,12 @@ static void end(void)
 static const char *replay(const struct record *records, size_t count)
 {
     begin_sequence();
-    if (sigsetjmp(assertion, 1) == 0) {
+    if (sigsetjmp(crash, 1) == 0) {
         for (size_t i = 0; i < count; i++)
             apply(&records[i]);
         end();
     } else
-        model.broken = "an assertion of the core";
+        model.broken = CRASHED;
     return model.broken;
 }
 
@@ -154,10 +154,8 @@ static const char *play(uint64_t seed, struct record records[RECORDS_MAX], size_
     size_t length = 20 + roll(RECORDS_MAX - 21);
     bool heals = roll(2) == 0;
     *count = 0;
-    if (sigsetjmp(assertion, 1) != 0) {
-        model.broken = "an assertion of the core";
-        return model.broken;
-    }
+    if (sigsetjmp(crash, 1) != 0)
+        return model.broken = CRASHED;
     if (roll(4) > 0)
         *count = begin_well(records);
     while (*count < length && !model.broken && !core_is_finished(&core)) {
@@ -212,13 +210,8 @@ static void report(uint64_t seed, const char *broken, struct record *records, si
     }
     fprintf(stderr, "sequence %llu: %s\n", (unsigned long long)seed, broken);
     for (size_t i = 0; i < count; i++) {
-        const struct record *r = &records[i];
-        static const char *const roles[] = {"the one that serves at", "the one to come at",
-                                            "of the others, number"};
-        bool pool = happenings[r->happening].has[0] == 'p';
-        fprintf(stderr, "%4zu  %s %s %d%s%s %u\n", i + 1, happenings[r->happening].name,
-                pool ? roles[r->role] : "place", r->place, r->well ? " well" : "",
-                r->said ? " said" : "", r->value);
+        fprintf(stderr, "%4zu  ", i + 1);
+        print_record(&records[i]);
     }
     verbose = true;
     replay(records, count);
@@ -248,7 +241,8 @@ static void what_holds_after_every_event_holds(void **state)
     size_t count;
     uint64_t seed = number_from("CORE_SEED", 1), events = number_from("CORE_EVENTS", EVENTS);
     (void)state;
-    signal(SIGABRT, on_abort);
+    signal(SIGABRT, on_crash);
+    signal(SIGSEGV, on_crash);
     for (model = (struct model){0}; model.events < events; seed++) {
         const char *broken = play(seed, records, &count);
         if (broken) {
@@ -257,6 +251,7 @@ static void what_holds_after_every_event_holds(void **state)
         }
     }
     signal(SIGABRT, SIG_DFL);
+    signal(SIGSEGV, SIG_DFL);
     print_message("%zu events, %zu sequences: %zu reloads in force, %zu taken back, %zu programs "
                   "executed, %zu pools\n",
                   model.events, model.sequences, model.actions[CORE_DO_COMMIT],

@@ -142,6 +142,7 @@ static void second_stop_after_the_last_call_is_now(void **state)
     forget();
     on(STOP);
     expect("STOPPING next; CLOSE s1; STOP_POOL p1");
+    assert_int_equal(core_next_ms(&core), CORE_LEAVE_SPARE_MS);
 }
 
 static void third_stop_says_nothing_new_to_pools(void **state)
