@@ -72,10 +72,21 @@ int program_birth(struct error *error)
     return program_failure() != 0 ? try_again(error) : 0;
 }
 
+/* Of processor time a second more is the last one: at the first the kernel sends SIGXCPU, which
+ * says what it is, and at the last SIGKILL, setrlimit(2). Who may not have more has that alone. */
+static rlim_t last_limit(unsigned resource, rlim_t most)
+{
+    struct rlimit now;
+    bool more = resource == RLIMIT_CPU && most != RLIM_INFINITY && getrlimit(resource, &now) == 0 &&
+                most < now.rlim_max;
+    return more ? most + 1 : most;
+}
+
 static int limit(unsigned resource, const char *name, int64_t value, struct error *error)
 {
     rlim_t most = value == CONFIG_UNLIMITED ? RLIM_INFINITY : (rlim_t)value;
-    if (value == CONFIG_NOT_SET || setrlimit(resource, &(struct rlimit){most, most}) == 0)
+    if (value == CONFIG_NOT_SET ||
+        setrlimit(resource, &(struct rlimit){most, last_limit(resource, most)}) == 0)
         return 0;
     return error_set_errno(error, EXIT_CODE_CONFIG, "limits.%s = %lld", name, (long long)value);
 }
