@@ -128,14 +128,14 @@ def scenario_surroundings_by_default(t):
         equal(limits_of(pid)["Max open files"][0], "40", "descriptors")
 
 
-LIMITS = {"nofile": (99, "Max open files", "99"), "cpu": (77, "Max cpu time", "77"),
+LIMITS = {"nofile": (99, "Max open files", "99"), "cpu": (77, "Max cpu time", "77", "78"),
           "as": ("1G", "Max address space", str(1 << 30)), "nproc": (500, "Max processes", "500"),
           "core": (0, "Max core file size", "0"),
           "fsize": ("10M", "Max file size", str(10 << 20))}
 
 
 def scenario_surroundings_as_configured(t):
-    """directory, umask, nice, and every limit, soft and hard."""
+    """directory, umask, nice, and every limit, soft and hard: the same, but for cpu."""
     d = serve(t, ["/bin/cat"], {"directory": t.folder, "umask": "0077", "nice": 7,
                                 "limits": {k: v[0] for k, v in LIMITS.items()}}).start()
     with Client(d.port) as client:
@@ -144,8 +144,8 @@ def scenario_surroundings_as_configured(t):
         equal(os.readlink(f"/proc/{pid}/cwd"), t.folder, "directory")
         equal(proc_status(pid)["Umask"], "0077", "umask")
         equal(os.getpriority(os.PRIO_PROCESS, pid), 7, "nice")
-        for name, (_, shown, value) in LIMITS.items():
-            equal(limits_of(pid)[shown], (value, value), f"limits.{name}")
+        for name, (_, shown, *values) in LIMITS.items():
+            equal(limits_of(pid)[shown], (values[0], values[-1]), f"limits.{name}")
 
 
 @mark(root=True)
