@@ -94,11 +94,12 @@ static int serve(const struct options *options, struct config *config, struct up
     if (!state)
         enter_background(options);
     log_identify("supervisor", NULL);
+    bool afresh = !state; /* else the command has returned long ago */
     int status = supervisor_init(&supervisor, options, config, state, &error);
     upgrade_state_free(state);
     if (status < 0) {
         service_manager_failed(error.text);
-        if (options->daemonise)
+        if (options->daemonise && afresh)
             daemonise_report(error.code, error.text);
         else
             fprintf(stderr, "preforkd: %s\n", error.text);

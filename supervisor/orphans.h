@@ -58,8 +58,8 @@ void orphans_release(struct orphans *orphans);
 void orphans_restore(struct orphans *orphans, const struct orphan *list, size_t count,
                      struct orphans_sentence next, int64_t now_ms);
 
-/* A pool was reaped. GRACEFUL_MS: how long what it left may go on; 0 where it has left as it
- * should, for that time was over then. */
+/* A pool, or something else of ours that had children, was reaped. GRACEFUL_MS: how long what it
+ * left may go on; 0 where it has left as it should, for that time was over then. */
 void orphans_pool_died(struct orphans *orphans, int64_t graceful_ms, int64_t kill_ms,
                        int64_t now_ms);
 

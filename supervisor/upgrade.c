@@ -17,6 +17,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+/* The new binary has that long for its answer, and for the handlers that it asks as long as the
+ * slowest may take for its start. */
+#define ANSWER_LIMIT_MS 10000
+/* What one that was killed has left has that long between TERM and KILL. */
+#define LEFT_KILL_MS 1000
+
 static void report(struct supervisor *s, enum core_event_type type, const char *problem)
 {
     dispatch_event(s, (struct core_event){.type = type, .well = problem == NULL, .why = problem});
@@ -24,12 +30,16 @@ static void report(struct supervisor *s, enum core_event_type type, const char *
 
 /* Asking. */
 
-static void on_probe_ended(void *owner, const char *version, const char *reason)
+/* What it has started to ask handlers, and they, is nobody else's then. */
+static void on_probe_ended(void *owner, const char *version, const char *reason, bool killed)
 {
     struct supervisor *s = owner;
     struct log_line line;
+    if (killed)
+        orphans_pool_died(&s->orphans, 0, LEFT_KILL_MS, clock_now_ms());
     if (!version) {
-        report(s, CORE_ON_CHECKED, reason);
+        if (reason)
+            report(s, CORE_ON_CHECKED, reason);
         return;
     }
     log_begin(&line, LOG_LEVEL_INFO, "upgrading");
@@ -38,6 +48,15 @@ static void on_probe_ended(void *owner, const char *version, const char *reason)
     log_text(&line, "to", version);
     log_end(&line);
     report(s, CORE_ON_CHECKED, NULL);
+}
+
+static int64_t answer_limit(const struct config *config)
+{
+    int64_t longest = 0;
+    for (size_t i = 0; i < config->service_count; i++)
+        if (config->services[i].start_timeout > longest)
+            longest = config->services[i].start_timeout;
+    return ANSWER_LIMIT_MS + longest;
 }
 
 /* Opened anew each time: what is there now, not what was. */
@@ -52,7 +71,8 @@ static int start_probe(struct supervisor *s, struct error *error)
     upgrade_state_free(state);
     if (memfd < 0)
         return -1;
-    int status = upgrade_probe_start(&u->probe, u->program, memfd, s->options->arguments, error);
+    int status = upgrade_probe_start(&u->probe, u->program, memfd, s->options->arguments,
+                                     answer_limit(s->config), error);
     close(memfd);
     return status;
 }

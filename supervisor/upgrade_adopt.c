@@ -109,6 +109,20 @@ static void adopt_listener(struct supervisor *s, const struct upgrade_listener *
     fds_close(&saved.lock.fd);
 }
 
+/* Where ours cannot be had a new one is made: commands matter more than who waits on the old one.
+ */
+static void adopt_control(struct supervisor *s, const struct upgrade_daemon *daemon)
+{
+    struct error error;
+    if (control_adopt(&s->control, s, &s->loop, s->config->control, daemon->control,
+                      daemon->control_lock, &error) == 0)
+        return;
+    log_error("%s", error.text);
+    control_release(&s->control);
+    if (control_init(&s->control, s, &s->loop, s->config->control, &error) < 0)
+        log_error("%s", error.text); /* signals are heard */
+}
+
 void upgrade_adopt_sockets(struct supervisor *s, const struct upgrade_state *state)
 {
     const struct upgrade_daemon *daemon = &state->daemon;
@@ -116,9 +130,7 @@ void upgrade_adopt_sockets(struct supervisor *s, const struct upgrade_state *sta
     adopt_pid_file(s, daemon);
     for (size_t i = 0; i < state->listener_count; i++)
         adopt_listener(s, &state->listener[i]);
-    if (control_adopt(&s->control, s, &s->loop, s->config->control, daemon->control,
-                      daemon->control_lock, &error) < 0)
-        log_error("%s", error.text); /* signals are heard */
+    adopt_control(s, daemon);
     if (listener_open_all(&s->listeners, s->config, &error) < 0)
         log_error("%s", error.text); /* its service tries again */
 }

@@ -98,7 +98,7 @@ static void describe(const struct upgrade_probe *probe, const struct child_end *
     const char *colon = said[0] ? ": " : "";
     if (probe->late)
         error_set(why, EXIT_CODE_FAILURE, "the new binary did not answer within %d s%s%s",
-                  UPGRADE_PROBE_LIMIT_MS / 1000, colon, said);
+                  (int)(probe->limit_ms / 1000), colon, said);
     else if (end->signalled)
         error_set(why, EXIT_CODE_FAILURE, "the new binary was ended by %s%s%s",
                   signals_name(end->number, name), colon, said);
@@ -132,13 +132,13 @@ static void on_pidfd(struct loop_source *source, uint32_t events)
     describe(probe, &end, buffer_text(&said), &why);
     buffer_release(&said);
     forget(probe);
-    if (asked)
-        probe->ended(probe->owner, version, why.text);
+    probe->ended(probe->owner, version, asked ? why.text : NULL, end.signalled);
     free(version);
 }
 
 void upgrade_probe_init(struct upgrade_probe *probe, struct loop *loop,
-                        void (*ended)(void *owner, const char *version, const char *reason),
+                        void (*ended)(void *owner, const char *version, const char *reason,
+                                      bool killed),
                         void *owner)
 {
     *probe = (struct upgrade_probe){.child = CHILD_NONE,
@@ -215,7 +215,7 @@ static int watch(struct upgrade_probe *probe)
 }
 
 int upgrade_probe_start(struct upgrade_probe *probe, int program, int state, char *const *arguments,
-                        struct error *error)
+                        int64_t limit_ms, struct error *error)
 {
     int ends[2] = {-1, -1}, null = open("/dev/null", O_RDWR | O_CLOEXEC), status = -1;
     if (null < 0 || make_pipes(probe, ends) < 0)
@@ -226,7 +226,8 @@ int upgrade_probe_start(struct upgrade_probe *probe, int program, int state, cha
     fds_close(&null);
     fds_close(&ends[0]);
     fds_close(&ends[1]);
-    probe->deadline_ms = clock_now_ms() + UPGRADE_PROBE_LIMIT_MS;
+    probe->limit_ms = limit_ms;
+    probe->deadline_ms = clock_now_ms() + limit_ms;
     if (status < 0)
         upgrade_probe_release(probe);
     return status;

@@ -13,33 +13,34 @@
 #include "lib/error.h"
 #include "lib/loop.h"
 
-/* It must have answered by then. */
-#define UPGRADE_PROBE_LIMIT_MS 10000
-
 struct upgrade_probe {
     struct child child;
     struct loop *loop;
     struct loop_source pidfd;
     struct loop_source streams[2]; /* its standard output and error; fd -1: ended */
     struct buffer texts[2];        /* what came of them, bounded */
-    int64_t deadline_ms;           /* CLOCK_NEVER: nothing runs */
+    int64_t limit_ms, deadline_ms; /* CLOCK_NEVER: nothing is asked */
     bool late;                     /* it was killed for it */
-    /* It has ended. VERSION is its own, where it said yes; else NULL, and REASON why not. */
-    void (*ended)(void *owner, const char *version, const char *reason);
+    /* It has ended; see upgrade_probe_init(). */
+    void (*ended)(void *owner, const char *version, const char *reason, bool killed);
     void *owner;
 };
 
-/* Nothing runs. */
+/* Nothing runs. ENDED is told the version of the one that said yes; else NULL and the REASON, which
+ * is NULL, too, where nobody wants to know any more. KILLED: by a signal, so that what it had
+ * started may have been left to us. */
 void upgrade_probe_init(struct upgrade_probe *probe, struct loop *loop,
-                        void (*ended)(void *owner, const char *version, const char *reason),
+                        void (*ended)(void *owner, const char *version, const char *reason,
+                                      bool killed),
                         void *owner);
 
 /* Ask PROGRAM (O_PATH) about the state in the descriptor STATE; ARGUMENTS are those that it is to
- * be executed with. Both stay the caller's. 0, or -1 with ERROR: nothing runs. */
+ * be executed with. Both stay the caller's. It must have answered within LIMIT_MS. 0, or -1 with
+ * ERROR: nothing runs. */
 int upgrade_probe_start(struct upgrade_probe *probe, int program, int state, char *const *arguments,
-                        struct error *error);
+                        int64_t limit_ms, struct error *error);
 
-/* Kill it; nothing is told any more. It stays held until it was reaped. */
+/* Kill it; nobody wants to know any more. It stays held until it was reaped. */
 void upgrade_probe_abandon(struct upgrade_probe *probe);
 
 /* Kill it where it is late. Returns when to call again. */

@@ -41,6 +41,8 @@ def scenario_pid_sockets_and_counters_stay(t):
         equal(client.ask(b"new"), b"NEW", "a new connection")
     wait_settled(d)
     equal(d.service("echo")["connections"]["accepted"], 2, "connections accepted in all")
+    upgrade(d)
+    equal(d.service("echo")["connections"]["accepted"], 2, "and after another upgrade")
     equal(process_stat(d.pid)[0], "preforkd", "its name")
     with open(t.path("the.pid")) as file:
         equal(int(file.read()), d.pid, "the pid file")

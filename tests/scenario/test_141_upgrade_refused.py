@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Binaries that cannot take over: the old one serves on, and says why."""
 import os
+import re
 import signal
 
+import plugins
 from harness import *
 from load import Load
 from upgrade import *
@@ -81,10 +83,10 @@ def scenario_binaries_that_misbehave(t):
 
 @mark(limit=180)
 def scenario_binaries_that_never_end(t):
-    """One hangs, one talks without an end: each is killed after ten seconds, and all goes on
+    """One hangs, one talks without an end: each is killed when its time is over, and all goes on
     meanwhile."""
     own_programs(t)
-    d = t.daemon(echo={"workers": 1}).start()
+    d = t.daemon(echo={"workers": 1, "start_timeout": "1s"}).start()
     before = descriptor_count(d)
     for behaviour in ("hang", "flood"):
         install_newcomer(t, behaviour)
@@ -98,7 +100,7 @@ def scenario_binaries_that_never_end(t):
         for client in (waiting, again):
             said = answer(client)
             check(not said["ok"], "it is refused")
-            matches("did not answer within 10 s|was ended by SIGPIPE", said["error"], "the reason")
+            matches("did not answer within 11 s|was ended by SIGPIPE", said["error"], "the reason")
         equal([pid for pid, about in process_table().items() if about[2] == d.pid],
               [d.pool_pid()], "children")
     equal(descriptor_count(d), before, "descriptors")
@@ -128,6 +130,20 @@ def scenario_a_pool_program_that_is_gone(t):
     refused(d, "preforkd-pool")
     os.rename(t.path("pool"), os.path.join(t.programs, "preforkd-pool"))
     upgrade(d)
+
+
+@mark(limit=120)
+def scenario_a_handler_that_never_answers(t):
+    """It hangs when the new binary asks it, and what it had started ends with that: a child, and one
+    that has left the session."""
+    d = plugins.serve(t, options={"trouble": "nowhere"}, start_timeout="2s")
+    d.expect("upgrade failed|ended what was left").start()
+    handler = {**d.services["p"]["handler"], "trouble": "check_config fork and abandon and hang"}
+    d.change("p", handler=handler, start_timeout="60s")
+    d.write()
+    refused(d, "did not answer within 12 s", serves=False)
+    wait_until(lambda: [pid for pid, about in process_table().items() if about[2] == d.pid] ==
+               [d.pool_pid()], "nothing of it is left")
 
 
 def scenario_new_pools_that_never_get_ready(t):
@@ -237,6 +253,63 @@ def scenario_states_that_are_none(t):
             equal(done.returncode, 70, f"status of {arguments} {env}")
             matches("no sealed state|not a descriptor", done.stderr, "the reason")
             equal(done.stdout, "", "no yes")
+
+
+def scenario_states_of_others(t):
+    """Well-formed and sealed, and all the same no state for this process or version."""
+    d = t.daemon(echo={"workers": 1})
+    d.write()
+    for daemon, asked, reason in (
+            (number(1, 1) + number(4, 77), True, "cannot take over the pools of version [?];"),
+            (number(1, 1), False, "the state is another process's"),
+            (number(1, 1) + item(99, b"?"), False, "the state is another process's"),
+            (number(1, -5), False, "its field pid is broken"),
+            (number(1, 1) + number(12, 2), False, "descriptor 2 has two owners")):
+        arguments = ["--upgrade-check", "3"] if asked else []
+        env = {} if asked else {"PREFORKD_STATE_FD": "3"}
+        done = t.run("preforkd", *arguments, "-c", d.file, env=env, close_fds=False,
+                     preexec_fn=lambda: sealed(state_of(daemon), 3))
+        equal((done.returncode, done.stdout), (70, ""), "the outcome")
+        matches(reason, done.stderr, "the reason")
+
+
+def scenario_a_state_whose_descriptors_are_gone(t):
+    """The worst that can be: what it names is not there, or something else. It is told, and the
+    services are served as after a start."""
+    own_programs(t)
+    first = t.daemon("first", echo={"workers": 2}, upper={"workers": 1}, top={"pid_file": t.path("pid")})
+    first.expect("upgrade failed").start()
+    pool = first.pool_pid("echo")
+    install_newcomer(t, "hang")
+    waiting = waits(first, "upgrade")
+    wait_until(lambda: asked(first), "it is being asked")
+    state = read(f"/proc/{asked(first)[0]}/fd/3")
+    first.stop()
+    answer(waiting)
+    install(t, os.path.join(t.shared, "preforkd"))
+
+    def arrange():
+        for fd in range(3, 40, 2):
+            os.dup2(0, fd)
+        sealed(for_pid(state, os.getpid()), 50)
+    d = t.daemon("second", echo={"workers": 2}, upper={"workers": 1},
+                 top={"control": first.control, "pid_file": t.path("pid")})
+    d.ports, d.file = first.ports, first.file
+    d.expect(".").launch(env={"PREFORKD_STATE_FD": "50"}, preexec=arrange, close_fds=False,
+                         arguments=["-c", first.file])
+    d.wait_running()
+    for words in (f"pool {pool} of echo is lost", "the socket of tcp://.* is lost", "pid file: ",
+                  "is not our lock on"):
+        check([line for line in d.log_lines() if re.search(words, line["msg"])], f"it is told: {words}")
+    for name, wanted in (("echo", b"a"), ("upper", b"A")):
+        with Client(d.ports[name]) as client:
+            equal(client.ask(b"a"), wanted, name)
+
+
+def asked(d):
+    """Children that are no pools: the binary that is asked."""
+    return [pid for pid, about in process_table().items()
+            if about[2] == d.pid and not about[0].startswith("preforkd-pool")]
 
 
 def scenario_an_answer_on_its_way(t):

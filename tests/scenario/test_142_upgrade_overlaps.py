@@ -177,17 +177,33 @@ def newcomers(d):
 
 
 def scenario_clients_that_wait_for_something_else(t):
-    """A dry run in the middle is answered; a reopening of logs is waited for on the other side."""
+    """Logs that are reopened are waited for on the other side."""
     own_programs(t)
     d = t.daemon(echo={"workers": 1}, log={"file": t.path("the.log")}).start()
-    for number in range(10):
-        waiting = [waits(d, "upgrade"), waits(d, "reload --dry-run"), waits(d, "reopen-logs"),
-                   waits(d, "status")]
-        check(answer(waiting[0])["ok"], "the upgrade")
-        said = answer(waiting[1])
-        check(said["ok"] or "ask again" in said["error"], f"the dry run: {said}")
-        for client in waiting[2:]:
-            check(answer(client)["ok"], "the others")
+    for _ in range(10):
+        for client in [waits(d, what) for what in ("upgrade", "reopen-logs", "status")]:
+            check(answer(client)["ok"], "the answer")
+
+
+def scenario_a_dry_run_in_the_middle_is_to_be_asked_again(t):
+    """The process that reads for it is not waited for, and is gone afterwards."""
+    fault = t.path("fault")
+    env = t.shim("config_read", SHIM_READ=fault)
+    own_programs(t)
+    d = t.daemon(echo={"workers": 1}).start(env=env)
+    install_newcomer(t, f"wait {t.shared}/preforkd")
+    upgrading = waits(d, "upgrade")
+    d.wait_log(msg=f"checking {t.program('preforkd')} for an upgrade")
+    write(fault, "wait")
+    planning = [waits(d, "reload --dry-run") for _ in range(2)]
+    stays(lambda: not planning[0].readable(), "it is not read")
+    write(t.path("go"), "")
+    for client in planning:
+        matches("being upgraded: ask again", answer(client)["error"], "the answer")
+    os.unlink(fault)
+    check(answer(upgrading)["ok"], "the upgrade")
+    d.result("reload --dry-run")
+    wait_settled(d)
 
 
 def scenario_held_off_pools_stay_held_off(t):

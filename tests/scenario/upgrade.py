@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """upgrade - programs of a scenario's own that it may replace, for test_140 and test_141."""
+import fcntl
 import os
 import shutil
+import struct
 
 from harness import *
 
@@ -76,3 +78,35 @@ def waits(d, command):
 def answer(client):
     with client:
         return json.loads(client.recv_all())
+
+
+# ---- states as supervisor/upgrade_codec.h describes them, for test_141
+
+def item(tag, content):
+    return struct.pack("<HI", tag, len(content)) + content
+
+
+def number(tag, value):
+    return item(tag, struct.pack("<q", value))
+
+
+def state_of(daemon, *records):
+    """DAEMON: the fields of its record."""
+    body = item(1, daemon) + b"".join(records)
+    return b"prefork\x01" + struct.pack("<III", 1, 1, 20 + len(body)) + body
+
+
+def for_pid(state, pid):
+    """The pid is the first field of the first record."""
+    check(state[26:32] == struct.pack("<HI", 1, 8), "the first field is the pid")
+    return state[:32] + struct.pack("<q", pid) + state[40:]
+
+
+def sealed(state, at):
+    """For preexec_fn: descriptor AT is a sealed file with STATE."""
+    fd = os.memfd_create("state", os.MFD_ALLOW_SEALING)
+    os.write(fd, state)
+    fcntl.fcntl(fd, 1033, 0x1 | 0x2 | 0x4 | 0x8)  # F_ADD_SEALS: SEAL, SHRINK, GROW, WRITE
+    os.dup2(fd, at)
+    if fd != at:
+        os.close(fd)

@@ -7,7 +7,8 @@
  *     refuse TEXT  says it, and 1      flood    never stops to talk    lie     a yes that is none
  *     wait PATH    waits until the file "go" is there, then it is the preforkd at PATH
  *
- * When it is executed in earnest it is that preforkd at once.
+ * When it is executed in earnest it is that preforkd at once. While it is asked it can read files
+ * that tests/shim/config_read.c makes hard to read.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,8 +42,10 @@ int main(int argc, char **argv)
     if (*text)
         *text++ = '\0';
     int asked = argc > 1 && strcmp(argv[1], "--upgrade-check") == 0;
-    if (asked)
+    if (asked) {
+        unsetenv("PREFORKD_SHIM_READ");
         answer(line);
+    }
     if (asked && strcmp(line, "refuse") == 0) {
         fprintf(stderr, "%s\n", text);
         return 1;
