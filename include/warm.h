@@ -34,7 +34,7 @@
 enum warm_mode {
     WARM_OFF,   /* cold: the program is executed when its client is there */
     WARM_START, /* waits before main() */
-    WARM_IO     /* waits at the first touch of descriptor 0 or 1 */
+    WARM_IO     /* waits at the first touch of descriptor 0 or 1, or 2 where that is the client */
 };
 
 struct warm_plan {

@@ -46,11 +46,12 @@ static inline bool client_due(void)
 /* The program is about to make something that is not for copies of it: a template waits here. */
 void client_take_if_template(void);
 
-/* FD is about to be used. */
+/* FD is about to be used. 2 is the client's only with stderr = "socket". */
+#define CLIENT_DESCRIPTORS 3
 void client_take_at(int fd);
 static inline void client_touch(int fd)
 {
-    if (client_due() && (fd == 0 || fd == 1))
+    if (client_due() && fd >= 0 && fd < CLIENT_DESCRIPTORS)
         client_take_at(fd);
 }
 

@@ -33,12 +33,9 @@ HOOK int close(int fd)
 
 HOOK int close_range(unsigned first, unsigned last, int flags)
 {
-    if (client_due() && !((unsigned)flags & CLOSE_RANGE_CLOEXEC) && first <= last) {
-        if (first == 0)
-            client_touch(0);
-        if (first <= 1 && last >= 1)
-            client_touch(1);
-    }
+    if (client_due() && !((unsigned)flags & CLOSE_RANGE_CLOEXEC))
+        for (unsigned fd = first; fd <= last && fd < CLIENT_DESCRIPTORS; fd++)
+            client_touch((int)fd);
     if (client_due() && client_concerns_us())
         return descriptors_close_others(first, last, (unsigned)flags);
     return sys_close_range(first, last, (unsigned)flags);

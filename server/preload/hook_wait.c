@@ -19,7 +19,7 @@ static void touch_polled(const struct pollfd *polled, nfds_t count)
 static void touch_selected(int count, const fd_set *set)
 {
     if (client_due() && set)
-        for (int fd = 0; fd < count && fd < 2; fd++)
+        for (int fd = 0; fd < count && fd < CLIENT_DESCRIPTORS; fd++)
             if (FD_ISSET(fd, set))
                 client_touch(fd);
 }

@@ -263,6 +263,16 @@ def scenario_standard_error_before_there_is_a_client(t):
         check("peer" not in line, f"{way}: {line}")
 
 
+def scenario_errors_for_the_client_come_first(t):
+    """stderr = "socket": what is written there before anything else is for the client, too."""
+    installed(t, "python3")
+    code = "import sys; sys.stderr.write('early\\n'); print(input())"
+    d = warm(t, ["python3", "-c", code], {"stderr": "socket"}).start()
+    for way, port in d.ports.items():
+        for _ in range(2):
+            equal(answer(port, b"x\n"), b"early\nx\n", way)
+
+
 LIMITS = {"nofile": (64, "Max open files", "64"), "cpu": (77, "Max cpu time", "77", "78"),
           "core": (0, "Max core file size", "0"),
           "fsize": ("10M", "Max file size", str(10 << 20))}
