@@ -10,6 +10,7 @@
 #include "lib/signals.h"
 #include "lib/sys.h"
 #include "supervisor/pool/pool.h"
+#include "supervisor/pool/pool_check.h"
 
 #include <fcntl.h>
 #include <sys/prctl.h>

@@ -12,55 +12,22 @@
 #include "supervisor/pool/pool.h"
 
 #include "include/channel.h"
-#include "lib/channel.h"
 #include "lib/clock.h"
 #include "lib/config_snapshot.h"
 #include "lib/dice.h"
 #include "lib/fds.h"
-#include "lib/log_sink.h"
 #include "lib/signals.h"
 #include "supervisor/pool/orders.h"
+#include "supervisor/pool/pool_descriptors.h"
 #include "supervisor/pool/pool_listen.h"
+#include "supervisor/pool/pool_report.h"
 #include "supervisor/pool/pool_strays.h"
 #include "supervisor/pool/pool_template.h"
+#include "supervisor/pool/worker_deadlines.h"
 #include "supervisor/pool/worker_end.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/eventfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#define HEALTH_BURST      20
-#define HEALTH_PER_SECOND 5
-
-/* TEXT is why fewer workers are ready than wanted, "" when all is well again. The supervisor is
- * told what is new, and not more often than it cares to hear. False where it was not told now. */
-static bool report_health(struct pool *pool, const char *text)
-{
-    if (strcmp(text, pool->trouble_said) == 0)
-        return true;
-    if (rate_take(&pool->health_rate, 1, clock_now_ms()) == 0 ||
-        orders_report(pool, CHANNEL_HEALTH, text) < 0)
-        return false;
-    snprintf(pool->trouble_said, sizeof pool->trouble_said, "%s", text);
-    return true;
-}
-
-/* What could not be said is said in a later turn. */
-static void report(struct pool *pool)
-{
-    bool whole = pool->table.ready >= pool->policy.target;
-    bool trouble = pool_policy_is_troubled(&pool->policy);
-    if (!pool->ready_said && pool->policy.proved && (whole || trouble) && pool_listen_lasts(pool))
-        pool->ready_said = orders_report(pool, CHANNEL_READY, NULL) == 0;
-    if (trouble && pool->trouble[0] != '\0')
-        report_health(pool, pool->trouble);
-    if (!trouble && whole && pool->trouble_said[0] != '\0' && report_health(pool, "")) {
-        pool->trouble[0] = '\0';
-        log_info("all %lld workers are ready again", (long long)pool->policy.target);
-    }
-}
 
 /* Workers. */
 
@@ -169,70 +136,6 @@ static int watch(struct pool *pool, struct loop_source *source, int fd,
     return fd < 0 ? -1 : loop_add(&pool->loop, source, EPOLLIN);
 }
 
-/* What workers keep: numbers 0 to 2, then in the place of what was read and is not needed any more
- * gate and notify, then scoreboard, library and listeners where they came, then mailbox and errors.
- * As no number there stays free, all that is opened later is above, and not for workers. */
-static void describe_descriptors(struct pool *pool, int listeners)
-{
-    struct stat about;
-    struct worker_plan *plan = &pool->plan;
-    for (int i = 0; i < listeners; i++)
-        pool->listeners[i] = CHANNEL_FD_LISTENERS + i;
-    plan->listeners = pool->listeners;
-    plan->listener_count = listeners;
-    plan->dead_fd = STDIN_FILENO; /* /dev/null */
-    plan->gate_fd = CHANNEL_FD_CHANNEL;
-    plan->notify_fd = CHANNEL_FD_CONFIG;
-    plan->scoreboard_fd = CHANNEL_FD_SCOREBOARD;
-    bool library = fstat(CHANNEL_FD_LIBRARY, &about) == 0 && S_ISREG(about.st_mode);
-    plan->library_fd = library ? CHANNEL_FD_LIBRARY : -1;
-    plan->log_mailbox_fd = CHANNEL_FD_LISTENERS + listeners;
-    plan->error_fd = plan->log_mailbox_fd + 1;
-    plan->keep_below = plan->error_fd + 1;
-    plan->pool_pid = getpid();
-}
-
-/* FD to NUMBER, close-on-exec. */
-static int place(int *fd, int number)
-{
-    int status = dup3(*fd, number, O_CLOEXEC);
-    fds_close(fd);
-    return status;
-}
-
-/* The configuration has been read. Everything first out of the way of the numbers, then into
- * place. */
-static int arrange_descriptors(struct pool *pool, struct error *error)
-{
-    const struct worker_plan *plan = &pool->plan;
-    int gate[2] = {-1, -1}, mailbox[2] = {-1, -1};
-    bool opened = pipe2(gate, O_CLOEXEC) == 0 &&
-                  socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, mailbox) == 0;
-    int notify = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    int sources[] = {CHANNEL_FD_CHANNEL, gate[0], gate[1], mailbox[0], mailbox[1], notify};
-    enum { CHANNEL, GATE, GATE_END, MAILBOX, MAILBOX_END, NOTIFY, COUNT };
-    int above[COUNT];
-    for (int i = 0; i < COUNT; i++) {
-        above[i] = opened ? fcntl(sources[i], F_DUPFD_CLOEXEC, plan->keep_below) : -1;
-        opened = opened && above[i] >= 0;
-        if (i != CHANNEL)
-            fds_close(&sources[i]);
-    }
-    pool->channel.fd = opened ? above[CHANNEL] : CHANNEL_FD_CHANNEL;
-    pool->gate = above[GATE_END];
-    pool->log_mailbox = above[MAILBOX_END];
-    if (!config_is_program(pool->service)) { /* only programs need them */
-        dup3(plan->dead_fd, CHANNEL_FD_SCOREBOARD, O_CLOEXEC);
-        dup3(plan->dead_fd, CHANNEL_FD_LIBRARY, O_CLOEXEC);
-    }
-    if (opened && place(&above[GATE], plan->gate_fd) >= 0 &&
-        place(&above[NOTIFY], plan->notify_fd) >= 0 &&
-        place(&above[MAILBOX], plan->log_mailbox_fd) >= 0 &&
-        dup3(plan->dead_fd, plan->error_fd, O_CLOEXEC) >= 0)
-        return 0;
-    return error_set_errno(error, EXIT_CODE_OS, "cannot open descriptors");
-}
-
 static int init_scoreboard(struct pool *pool, struct error *error)
 {
     uint32_t slots = config_scoreboard_slots(pool->service);
@@ -276,7 +179,7 @@ static void init_workers(struct pool *pool)
     pool_policy_init(&pool->policy, config_start_workers(service), service->restart_delay,
                      service->restart_delay_max, clock_now_ms());
     orders_set_workers(pool, pool->policy.target);
-    rate_init(&pool->health_rate, HEALTH_BURST, HEALTH_PER_SECOND, clock_now_ms());
+    pool_report_init(pool);
     pool->limits = (struct deadline_limits){.start_ms = service->start_timeout,
                                             .idle_ms = with_clock_error(service->idle_timeout),
                                             .lifetime_ms = with_clock_error(service->max_lifetime),
@@ -303,8 +206,8 @@ int pool_init(struct pool *pool, unsigned generation, int listeners, struct erro
     pool->plan.generation = generation;
     log_configure((enum log_level)pool->config->log.level,
                   (enum log_format)pool->config->log.format);
-    describe_descriptors(pool, listeners);
-    if (init_scoreboard(pool, error) < 0 || arrange_descriptors(pool, error) < 0 ||
+    pool_descriptors_describe(pool, listeners);
+    if (init_scoreboard(pool, error) < 0 || pool_descriptors_arrange(pool, error) < 0 ||
         init_loop(pool, error) < 0 || pool_listen_init(pool, error) < 0 ||
         worker_prepare(&pool->plan, error) < 0)
         return -1;
@@ -313,30 +216,6 @@ int pool_init(struct pool *pool, unsigned generation, int listeners, struct erro
     pool_strays_init(pool);
     pool_template_init(pool);
     return 0;
-}
-
-int pool_check(const char *place)
-{
-    struct error error = {.code = EXIT_CODE_OK};
-    struct worker_plan plan = {.library_fd = CHANNEL_FD_LIBRARY};
-    struct config *config = config_snapshot_read(CHANNEL_FD_CONFIG, &error);
-    bool told_by_handler = false; /* it names FILE:LINE itself */
-    if (config) {
-        plan.service = &config->services[0];
-        log_configure((enum log_level)config->log.level, (enum log_format)config->log.format);
-        told_by_handler = !config_is_program(plan.service);
-        if (worker_check(&plan, &error) == 0)
-            error.code = EXIT_CODE_OK;
-    }
-    bool well = error.code == EXIT_CODE_OK;
-    if (!well)
-        fprintf(stderr, "%s%s%s\n", told_by_handler ? "" : place, told_by_handler ? "" : ": ",
-                error.text);
-    /* Whoever asks has no other way to tell our end from one that the handler has brought about. */
-    channel_send(CHANNEL_FD_CHANNEL, well ? CHANNEL_READY : CHANNEL_FAILED, 0, 0,
-                 well ? NULL : error.text, -1);
-    config_release(config);
-    return (int)error.code;
 }
 
 static bool finished(const struct pool *pool)
@@ -350,7 +229,7 @@ static void check_deadlines(struct pool *pool)
     int64_t now = clock_now_ms();
     if (now < pool->check_at_ms)
         return;
-    pool->check_at_ms = worker_table_check(&pool->table, &pool->limits, now);
+    pool->check_at_ms = worker_deadlines_check(&pool->table, &pool->limits, now);
     pool_strays_due(pool); /* those of connections that were ended */
 }
 
@@ -359,7 +238,7 @@ void pool_run(struct pool *pool)
     while (!finished(pool)) {
         int64_t wake_ms;
         follow_policy(pool, &wake_ms);
-        report(pool);
+        pool_report(pool);
         wake_ms = clock_earlier(wake_ms, orders_check_drained(pool, clock_now_ms()));
         wake_ms = clock_earlier(wake_ms, check_notify(pool, clock_now_ms()));
         wake_ms = clock_earlier(wake_ms, pool_template_check(pool, clock_now_ms()));

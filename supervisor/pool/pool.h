@@ -53,11 +53,6 @@ struct pool {
  * LISTENERS: how many listening sockets there are. 0, or -1 with ERROR. */
 int pool_init(struct pool *pool, unsigned generation, int listeners, struct error *error);
 
-/* Ask the handler of the service whether it can be served as configured, and say on standard error
- * what is wrong; PLACE is where the configuration names it. The channel then has READY or FAILED.
- * Returns an exit code. */
-int pool_check(const char *place);
-
 /* Send COUNT workers away; what they have in hand may go on for MS milliseconds. */
 void pool_drain_workers(struct pool *pool, int64_t count, int64_t ms);
 

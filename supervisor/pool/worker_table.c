@@ -8,7 +8,6 @@
 #include "lib/fds.h"
 #include "lib/log.h"
 #include "lib/memory.h"
-#include "supervisor/pool/program_socket.h"
 #include "supervisor/pool/stray.h"
 
 #include <assert.h>
@@ -26,8 +25,7 @@ static enum config_handler kind(const struct worker_table *table)
     return table->plan->service->kind;
 }
 
-/* Is it, or will it be, no code of ours? PHASE of its slot. */
-static bool is_program(const struct worker_table *table, uint32_t phase)
+bool worker_table_is_program(const struct worker_table *table, uint32_t phase)
 {
     return phase == SCOREBOARD_PROGRAM || kind(table) == CONFIG_LISTEN;
 }
@@ -152,7 +150,7 @@ static void on_pidfd(struct loop_source *source, uint32_t events)
     (void)events;
     worker_table_notice_ready(table); /* it may have been READY, and we not have looked yet */
     loop_remove(table->loop, source);
-    if (is_program(table, table->plan->scoreboard->slots[slot].worker.phase))
+    if (worker_table_is_program(table, table->plan->scoreboard->slots[slot].worker.phase))
         stray_end_group(entry->child.pid, SIGTERM);
     if (child_reap(&entry->child, &end) != 1) {
         loop_add(table->loop, source, EPOLLIN);
@@ -353,7 +351,7 @@ void worker_table_reopen_log(struct worker_table *table)
 {
     for (uint32_t slot = 0; slot < table->slots && !worker_is_warm(); slot++) {
         uint32_t phase = SCOREBOARD_LOAD(table->plan->scoreboard->slots[slot].worker.phase);
-        if (!is_program(table, phase))
+        if (!worker_table_is_program(table, phase))
             child_signal(&table->entries[slot].child, WORKER_REOPEN);
     }
 }
@@ -362,62 +360,6 @@ void worker_table_kill_all(struct worker_table *table)
 {
     for (uint32_t slot = 0; slot < table->slots; slot++)
         kill_worker(table, &table->entries[slot]);
-}
-
-static const char *overdue(const struct scoreboard_view *view)
-{
-    if (view->phase == SCOREBOARD_UNBORN)
-        return "become ready";
-    return scoreboard_is_busy(view->phase) ? "end its connection" : "leave";
-}
-
-static void carry_out(struct worker_table *table, struct worker_entry *entry,
-                      const struct scoreboard_view *view, struct deadline_verdict verdict)
-{
-    if (verdict.action == DEADLINE_CUT && is_program(table, view->phase)) {
-        stray_end_group(entry->child.pid, SIGTERM);
-    } else if (verdict.action == DEADLINE_CUT) {
-        child_signal_value(&entry->child, WORKER_CUT,
-                           worker_cut_value(view->sequence, verdict.reason));
-    } else if (verdict.action == DEADLINE_KILL && !entry->killed) {
-        char why[64];
-        snprintf(why, sizeof why, "did not %s in time", overdue(view));
-        worker_table_kill(table, worker_table_slot(table, entry), why);
-    }
-}
-
-/* Nobody writes down when bytes move on a program's connection; it is asked when it matters. What
- * cannot be found out counts as moving. */
-static void refresh(struct worker_table *table, uint32_t slot, struct scoreboard_view *view,
-                    const struct deadline_limits *limits, int64_t now_ms)
-{
-    if (view->phase != SCOREBOARD_PROGRAM || limits->idle_ms == 0 ||
-        view->moved_ms + limits->idle_ms > now_ms)
-        return;
-    int64_t idle = program_socket_idle_ms(&table->entries[slot].child);
-    view->moved_ms = now_ms - (idle < 0 ? 0 : idle);
-    SCOREBOARD_STORE(table->plan->scoreboard->slots[slot].worker.moved_ms, view->moved_ms);
-}
-
-int64_t worker_table_check(struct worker_table *table, const struct deadline_limits *limits,
-                           int64_t now_ms)
-{
-    int64_t next = deadline_horizon(limits, now_ms);
-    for (uint32_t slot = 0; slot < table->slots; slot++) {
-        struct worker_entry *entry = &table->entries[slot];
-        struct scoreboard_view view;
-        if (entry->state == SCOREBOARD_FREE)
-            continue;
-        scoreboard_read(&table->plan->scoreboard->slots[slot], &view);
-        view.state = entry->state;
-        view.born_ms = entry->born_ms;
-        refresh(table, slot, &view, limits, now_ms);
-        struct deadline_verdict verdict = deadline_judge(&view, limits, &entry->notice, now_ms);
-        carry_out(table, entry, &view, verdict);
-        if (verdict.next_ms < next)
-            next = verdict.next_ms;
-    }
-    return next;
 }
 
 int64_t worker_table_count(const struct worker_table *table)

@@ -87,9 +87,8 @@ void worker_table_reopen_log(struct worker_table *table);
 /* SIGKILL to all. */
 void worker_table_kill_all(struct worker_table *table);
 
-/* Apply the deadlines; returns when to call again. */
-int64_t worker_table_check(struct worker_table *table, const struct deadline_limits *limits,
-                           int64_t now_ms);
+/* Is it, or will it be, no code of ours? PHASE of its slot. */
+bool worker_table_is_program(const struct worker_table *table, uint32_t phase);
 
 /* Workers that have not been reaped. */
 int64_t worker_table_count(const struct worker_table *table);
