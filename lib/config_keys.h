@@ -112,7 +112,7 @@
 #define CONFIG_LIMIT_KEYS \
     SIZE(nofile, 4, INT64_C(1) << 30, "open files") \
     SIZE(as, 1 << 20, INT64_C(1) << 60, "bytes of address space") \
-    SIZE(cpu, 1, INT64_C(1) << 30, "seconds of processor time") \
+    SIZE(cpu, 1, INT64_C(1) << 30, "seconds of processor time; SIGXCPU, a second later SIGKILL") \
     SIZE(core, 0, INT64_C(1) << 60, "bytes of a core file") \
     SIZE(nproc, 1, INT64_C(1) << 30, "processes of its user, all of them counted") \
     SIZE(fsize, 0, INT64_C(1) << 60, "bytes of any file it writes")
