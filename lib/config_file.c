@@ -125,10 +125,13 @@ static void check_numbers(struct config_reader *reader, const char *file, unsign
 static void look_inside(struct includes *in, const char *file)
 {
     enum config_number_state state = CONFIG_NUMBER_CODE;
+    unsigned opened = 0; /* the line where what STATE is began */
     char *line = NULL;
     size_t room = 0;
     FILE *stream = fopen(file, "re");
     for (unsigned number = 1; stream && getline(&line, &room, stream) >= 0; number++) {
+        if (state == CONFIG_NUMBER_CODE)
+            opened = number;
         check_numbers(in->reader, file, number, line, &state);
         const char *name = included_name(line);
         if (!name)
@@ -138,6 +141,10 @@ static void look_inside(struct includes *in, const char *file)
         look(in, path, file, number);
         free(path);
     }
+    if (state == CONFIG_NUMBER_STRING)
+        config_complain_at(in->reader, file, opened, "a string begins here and does not end");
+    if (state == CONFIG_NUMBER_COMMENT)
+        config_complain_at(in->reader, file, opened, "a comment begins here and does not end");
     free(line);
     if (stream)
         fclose(stream);

@@ -307,6 +307,16 @@ def scenario_syntax_error(t):
     one_complaint(t, "\n\nwhat?\n", 3, "syntax error")
 
 
+def scenario_string_or_comment_without_an_end(t):
+    """libconfig takes the end of the file for it, and what is in it for nothing."""
+    one_complaint(t, GOOD + '\n"\n', 3, "a string begins here and does not end")
+    one_complaint(t, GOOD + 'log = { level = "info"; }; /*\nuser = "nobody";\n', 2,
+                  "a comment begins here and does not end")
+    one_complaint(t, GOOD + "/* one */ /* another\n", 2, "a comment")
+    check((2, "a string begins here and does not end") in
+          complaints(t, '# "one"\nuser = "nobody;\nservices = {};\n'), "the line where it begins")
+
+
 def scenario_missing_file(t):
     """No line to name: FILE: reason."""
     done = t.run("preforkd", "-c", t.path("nowhere.conf"))

@@ -319,7 +319,7 @@ static void syntax_errors_have_a_line(void **state)
 {
     (void)state;
     expect_errors("log = { };\nservices = {{\n", "2: syntax error");
-    expect_errors("\n\nuser = \"never closed;\n", "4: syntax error");
+    expect_errors("\n\nuser = \"never closed;\n", "3: a string begins here and does not end");
     expect_errors("user = \"a\";\nuser = \"b\";\n", "2: duplicate setting name");
 }
 
