@@ -2,9 +2,8 @@
 """journal - the chaos log: what was done to whom, between which two moments.
 
 The moments are CLOCK_MONOTONIC, as in the rows of the herd, taken just before and just after: what
-was done happened between them.
+was done happened between them. "wall" is the time of day before it, as in the log.
 """
-import collections
 import contextlib
 import json
 import time
@@ -18,7 +17,8 @@ class Journal:
     @contextlib.contextmanager
     def note(self, action, **about):
         """Around the deed; the body may add to the row that it gets."""
-        row = {"action": action, "from": time.monotonic(), "to": None, **about}
+        row = {"number": len(self.rows), "action": action, "wall": time.time(),
+               "from": time.monotonic(), "to": None, **about}
         self.rows.append(row)
         try:
             yield row
@@ -30,11 +30,6 @@ class Journal:
     def of(self, action):
         return [row for row in self.rows if row["action"] == action]
 
-    def killed(self):
-        """{(pid, how many of that number were killed before): the row}: numbers come again."""
-        rows, before = {}, collections.Counter()
-        for row in self.of("kill"):
-            if row["hit"]:
-                rows[row["pid"], before[row["pid"]]] = row
-                before[row["pid"]] += 1
-        return rows
+    def killed(self, kind="worker"):
+        """The rows of those that were killed."""
+        return [row for row in self.of("kill") if row["hit"] and row["kind"] == kind]

@@ -104,7 +104,7 @@ def tier_pools(tier):
         wait_strong(d)
         herd.wait_served(50)
     cut, _ = tier.audit(d, complete=False)
-    killed = sum(row["kind"] == "worker" for row in tier.journal.killed().values())
+    killed = len(tier.journal.killed())
     tier.figure(f"{tier.done} pools killed, a third with their {killed} workers",
                 f"{cut} lost, all of those workers", "0 else")
     tier.stop(d)

@@ -4,6 +4,7 @@
 What the herd says of them is asserted, so that its silence elsewhere means something.
 """
 import contextlib
+import datetime
 import socket
 import struct
 import threading
@@ -106,6 +107,10 @@ def tier_herd(tier):
     tier.figure("behaviours of servers, each in its class", 11, "11")
 
 
+def time_of_day(seconds):
+    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).isoformat()
+
+
 def herd_of_resets(t):
     server = Server(reset_after_one)
     herd = classes_of(t, server.port)[1]
@@ -118,18 +123,24 @@ def blame(tier, herd):
     loss = herd.lost[0]
     def verdict(killed, obituaries, losses):
         journal = Journal(tier.t.path("blame.jsonl"))
-        journal.rows = [{"action": "kill", "pid": pid, "kind": "worker", "hit": True, "from": at,
-                         "to": at} for pid, at in killed]
-        rows = [{"worker_pid": pid, "peer": peer} for pid, peer in obituaries]
+        for pid, at in killed:
+            with journal.note("kill", pid=pid, kind="worker", hit=True) as row:
+                pass
+            row.update({"wall": at, "from": at, "to": at})
+        rows = [{"worker_pid": pid, "peer": peer, "time": time_of_day(at)}
+                for pid, peer, at in obituaries]
         herd.lost = losses
         try:
             return auditor.check_losses([herd], journal, rows)[0]
         except Failure:
             return "unexplained"
-    now, later = (loss["began"] + loss["ended"]) / 2, loss["ended"] + 1
-    equal(verdict([(7, now)], [(7, loss["peer"])], [loss]), 1, "the one who had it")
-    equal(verdict([(7, now)], [(7, "")], [loss]), 1, "one who had not noted its peer yet")
-    equal(verdict([(7, now)], [(7, "127.0.0.1:1")], [loss]), "unexplained", "another peer")
-    equal(verdict([(7, later)], [(7, loss["peer"])], [loss]), "unexplained", "another moment")
+    now, later, before = (loss["began"] + loss["ended"]) / 2, loss["ended"] + 1, loss["began"] - 60
+    his, nameless, other = (7, loss["peer"], now), (7, "", now), (7, "127.0.0.1:1", now)
+    equal(verdict([(7, now)], [his], [loss]), 1, "the one who had it")
+    equal(verdict([(7, now)], [nameless], [loss]), 1, "one who had not noted its peer yet")
+    equal(verdict([(7, before), (7, now)], [his], [loss]), 1, "his number had been another's")
+    equal(verdict([(7, now)], [other], [loss]), "unexplained", "another peer")
+    equal(verdict([(7, later)], [his], [loss]), "unexplained", "another moment")
+    equal(verdict([(7, before), (7, now)], [other], [loss]), "unexplained", "another of that number")
     equal(verdict([], [], [loss]), "unexplained", "nobody was killed")
-    equal(verdict([(7, now)], [(7, "")], [loss, loss]), "unexplained", "one for two")
+    equal(verdict([(7, now)], [nameless], [loss, loss]), "unexplained", "one for two")

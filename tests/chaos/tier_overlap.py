@@ -99,7 +99,7 @@ def tier_overlap(tier):
     d.reload()
     cut, nobody = tier.audit(d, complete=False, log_lines=chaos.log_lines)
     chaos.broken.close()
-    killed = sum(row["kind"] == "worker" for row in tier.journal.killed().values())
+    killed = len(tier.journal.killed())
     tier.figure(f"{tier.done} actions upon one another, {herd.total['total']} connections",
                 f"{cut} lost with {killed} killed workers, {nobody} found nobody", "0 else")
     tier.figure("of them", numbers(chaos.counts))
