@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: MIT
 """actions - what chaos does to a daemon, one function each: action_NAME(chaos).
 
-The dice decide what, whom and how many; a deed that kills is in the journal.
+The dice decide what, whom and how many; a deed that kills is in the journal. A deed that waits for a
+change lets those go on that are stopped: the change may wait for their generation to leave.
 """
+import os
 import signal
 import time
 
 from harness import alive, check, reap, wait_until
-from tier import send
+from tier import replace_programs, send
 
 
 def action_reload(chaos):
+    chaos.go_on_all()
     chaos.shuffle()
     chaos.d.reload()
 
@@ -23,6 +26,7 @@ def action_hup(chaos):
 
 
 def action_broken_reload(chaos):
+    chaos.go_on_all()
     chaos.broken.good = chaos.d.config_text()
     chaos.broken.write()
     check(not chaos.d.ask("reload")["ok"], "a broken file was put into force")
@@ -30,6 +34,7 @@ def action_broken_reload(chaos):
 
 
 def action_restart(chaos):
+    chaos.go_on_all()
     chaos.d.result("restart")
 
 
@@ -68,9 +73,11 @@ def action_kill_any(chaos):
     for row in chaos.d.workers():
         phases.setdefault(row["state"], []).append(row["pid"])
     there = sorted(phase for phase, pids in phases.items() if pids)
-    phase = dice.choice(there or ["nobody"])
-    if there and chaos.tier.kill(dice.choice(phases[phase]), "pool" if phase == "pool" else "worker"):
-        chaos.phases[phase] += 1
+    if not there:
+        return
+    phase = dice.choice(there)
+    kind = "pool" if phase == "pool" else "worker"
+    chaos.phases[phase] += chaos.tier.kill(dice.choice(phases[phase]), kind)
 
 
 def action_crash_worker(chaos):
@@ -106,11 +113,29 @@ def action_kill_supervisor(chaos):
 
 
 def action_upgrade(chaos):
-    done = chaos.d.ctl("upgrade", limit=60)
-    check(done.returncode == 0, f"upgrade: {done.stderr}")
+    chaos.go_on_all()
+    replace_programs(chaos.tier.t)
+    chaos.d.result("upgrade")
+
+
+def action_broken_upgrade(chaos):
+    """The new program is cut off, is none, fails, or is not there."""
+    chaos.go_on_all()
+    path = chaos.tier.t.program("preforkd")
+    with open(path, "rb") as file:
+        whole = file.read()
+    os.rename(path, path + ".good")
+    text = chaos.tier.dice.choice([whole[:4096], b"text", b"#!/bin/sh\nexit 1\n", None])
+    if text is not None:
+        with open(path, "wb") as file:
+            file.write(text)
+        os.chmod(path, 0o755)
+    check(not chaos.d.ask("upgrade")["ok"], "a broken program took over")
+    os.rename(path + ".good", path)
 
 
 ACTIONS = [(action_reload, 6), (action_hup, 3), (action_broken_reload, 3), (action_restart, 2),
            (action_scale, 4), (action_ttin_ttou, 3), (action_reopen_logs, 3),
-           (action_kill_worker, 6), (action_kill_any, 6), (action_crash_worker, 3), (action_kill_all_workers, 2), (action_kill_pool, 2),
-           (action_stop_worker, 3), (action_kill_supervisor, 1), (action_upgrade, 2)]
+           (action_kill_worker, 6), (action_kill_any, 6), (action_crash_worker, 3),
+           (action_kill_all_workers, 2), (action_kill_pool, 2), (action_stop_worker, 3),
+           (action_kill_supervisor, 1), (action_upgrade, 2), (action_broken_upgrade, 1)]

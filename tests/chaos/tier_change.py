@@ -1,16 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""tier_change - changes of a running daemon: none of them costs a connection, a descriptor or memory."""
-import os
-import re
-import shutil
+"""tier_change - changes of a running daemon: none costs a connection, a descriptor or memory."""
 import time
 
 import auditor
-from harness import Skip, check, equal
-from tier import WORKERS, check_generous, milliseconds, share
+from harness import check, equal
+from tier import (WORKERS, check_generous, milliseconds, own_programs, replace_programs,
+                  share)
 
 LIMIT_S = 10   # generous: what a change may take at most
-NO_UPGRADE = re.compile("unknown command|not possible in this version")
 ONCE_KIB = 64  # what may come late, but once; beyond it a byte for each reload is allowed
 
 
@@ -58,7 +55,7 @@ def tier_reloads(tier):
 def tier_idle_reloads(tier):
     """Reloads without load: no descriptor more, no kilobyte more. The first ones fill what is
     allocated once and for all (buffers of the C library, the pages of code that run)."""
-    d = tier.serve()
+    d = tier.serve(local=False)  # so that workers sleep in accept, and must be woken
     for _ in range(20):
         change(tier, d)
         d.reload()
@@ -77,29 +74,6 @@ def tier_idle_reloads(tier):
     tier.stop(d)
 
 
-def upgrade(d):
-    """Ask for it as an administrator does; skipped where the daemon does not know how."""
-    done = d.ctl("upgrade", limit=60)
-    if NO_UPGRADE.search(done.stderr):
-        raise Skip(f"no upgrade here: {done.stderr.strip()}")
-    equal((done.returncode, done.stderr), (0, ""), "preforkctl upgrade")
-
-
-def replace_programs(t):
-    """As a package manager does: a new file by rename. The same bytes, but another inode."""
-    for name in ("preforkd", "preforkd-pool"):
-        path = t.program(name)
-        shutil.copy(path, path + ".new")
-        os.rename(path + ".new", path)
-
-
-def own_programs(t):
-    """A copy for this tier alone: others run beside it."""
-    folder = t.path("bin")
-    shutil.copytree(t.programs, folder)
-    t.programs = folder
-
-
 def tier_upgrades(tier):
     """New programs in place, under full load: same pid, no connection is lost."""
     own_programs(tier.t)
@@ -108,7 +82,7 @@ def tier_upgrades(tier):
     pid, times = d.pid, []
     for _ in tier.rounds():
         replace_programs(tier.t)
-        times.append(timed(tier, "upgrade", lambda: upgrade(d)))
+        times.append(timed(tier, "upgrade", lambda: d.result("upgrade")))
         equal(d.status()["pid"], pid, "pid")
     for herd in tier.herds:
         herd.wait_served(100)

@@ -6,10 +6,10 @@ import signal
 import time
 
 import auditor
-from actions import ACTIONS, action_upgrade
+from actions import ACTIONS
 from broken import Broken
 from harness import Failure, process_table
-from tier import WORKERS, send
+from tier import WORKERS, own_programs, send
 
 
 class Chaos:
@@ -19,9 +19,6 @@ class Chaos:
         self.tier, self.d = tier, d
         self.broken = Broken(tier.t, d, tier.dice)
         self.number, self.stopped, self.logs = 0, [], 0
-        knows_upgrade = "upgrade" in tier.t.run("preforkctl", "--help").stdout
-        self.actions = [(action, weight) for action, weight in ACTIONS
-                        if knows_upgrade or action is not action_upgrade]
         self.counts, self.phases = collections.Counter(), collections.Counter()
 
     def shuffle(self):
@@ -64,15 +61,15 @@ class Chaos:
         self.stopped = []
 
     def act(self):
-        functions, weights = zip(*self.actions)
+        functions, weights = zip(*ACTIONS)
         (action,) = self.tier.dice.choices(functions, weights)
         name = action.__name__[len("action_"):]
         try:
             with self.tier.journal.note("begin", what=name):
                 action(self)
         except Exception as error:
-            raise Failure(f"action {self.number}, {name}: {error}; before it: "
-                          f"{[row['what'] for row in self.tier.journal.of('begin')[-6:]]}") from error
+            latest = [row["what"] for row in self.tier.journal.of("begin")[-6:]]
+            raise Failure(f"action {self.number}, {name}: {error}; before it: {latest}") from error
         self.counts[name] += 1
         self.number += 1
         self.go_on()
@@ -84,9 +81,10 @@ def numbers(counts):
 
 def tier_overlap(tier):
     """Afterwards every loss has its culprit, and all is as the last file says."""
+    own_programs(tier.t)
     d = tier.daemon()
     d.log_options["file"] = tier.t.path("the.log")
-    d.expect("reload failed").start(env=tier.forgive_libconfig())
+    d.expect("(reload|upgrade) failed").start(env=tier.forgive_libconfig())
     tier.baseline = auditor.Baseline(d)
     chaos = Chaos(tier, d)
     herd = tier.herd(d)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""tier_stops - reload, restart, upgrade, scale and stop upon one another: the stop has the last word."""
+"""tier_stops - reload, restart, upgrade, scale and stop at once: the stop has the last word."""
 import contextlib
 import json
 import signal
