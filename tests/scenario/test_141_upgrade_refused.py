@@ -81,6 +81,30 @@ def scenario_binaries_that_misbehave(t):
     equal(descriptor_count(d), before, "descriptors")
 
 
+def scenario_a_binary_that_is_killed(t):
+    """By whoever runs the machine, while it is asked."""
+    own_programs(t)
+    d = t.daemon(echo={"workers": 1}).expect("upgrade failed").start()
+    before = descriptor_count(d)
+    install_newcomer(t, "hang")
+    waiting = waits(d, "upgrade")
+    wait_until(lambda: asked(d), "it is being asked")
+    send_signal(asked(d)[0], signal.SIGKILL)
+    equal(answer(waiting)["error"], "the new binary was ended by SIGKILL", "the reason")
+    equal(descriptor_count(d), before, "descriptors")
+
+
+def scenario_nothing_can_be_started(t):
+    """fork(2) fails just then: the reason is told, and the next try works."""
+    cause = t.path("cause")
+    d = t.daemon(echo={"workers": 1})
+    d.start(env=t.shim("fork_refused", SHIM_FORK=cause, SHIM_PROGRAM="preforkd"))
+    write(cause, "")
+    refused(d, "fork: Resource temporarily unavailable")
+    os.unlink(cause)
+    upgrade(d)
+
+
 @mark(limit=180)
 def scenario_binaries_that_never_end(t):
     """One hangs, one talks without an end: each is killed when its time is over, and all goes on

@@ -164,6 +164,8 @@ def scenario_an_execution_that_fails_after_all(t):
         os.remove(t.path("go"))
         equal(pools(d), before, "pools")
         equal(descriptor_count(d), count, "descriptors")
+        for fd in descriptors(d.pid):
+            check(fd < 3 or close_on_exec(d.pid, fd), f"{fd} would stay open")
         with Client(d.port) as client:
             equal(client.ask(b"x"), b"x", "echo")
     install(t, os.path.join(t.shared, "preforkd"))
