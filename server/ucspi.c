@@ -13,9 +13,13 @@
 #include <stdint.h>
 #include <string.h>
 
-const char *const ucspi_names[] = {
-    "PROTO",       "TCPREMOTEIP",  "TCPREMOTEPORT", "TCPLOCALIP",    "TCPLOCALPORT", "REMOTE_ADDR",
-    "REMOTE_PORT", "IPCREMOTEPID", "IPCREMOTEEUID", "IPCREMOTEEGID", "IPCLOCALPATH", NULL};
+const char *const ucspi_names[] = {"PROTO",         "TCPREMOTEIP",
+                                   "TCPREMOTEPORT", "TCPLOCALIP",
+                                   "TCPLOCALPORT",  "REMOTE_ADDR",
+                                   "REMOTE_PORT",   "IPCREMOTEPID",
+                                   "IPCREMOTEEUID", "IPCREMOTEEGID",
+                                   "IPCLOCALPATH",  "UDPLOCALIP",
+                                   "UDPLOCALPORT",  NULL};
 
 static bool is_safe(const char *value)
 {
@@ -118,21 +122,39 @@ static void path_text(const union socket_address *local, socklen_t length,
         path[0] = '@';
 }
 
+static void add_path(struct ucspi *u, const union socket_address *local, socklen_t length)
+{
+    char path[sizeof local->un.sun_path + 1];
+    path_text(local, length, path);
+    if (path[0] != '\0')
+        add(u, "IPCLOCALPATH", path);
+}
+
 static void describe_unix(struct ucspi *u, int fd, const union socket_address *local,
                           socklen_t length)
 {
     struct ucred who;
     socklen_t size = sizeof who;
-    char path[sizeof local->un.sun_path + 1];
     add(u, "PROTO", "IPC");
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0) {
         add_number(u, "IPCREMOTEPID", (unsigned long)who.pid);
         add_number(u, "IPCREMOTEEUID", who.uid);
         add_number(u, "IPCREMOTEEGID", who.gid);
     }
-    path_text(local, length, path);
-    if (path[0] != '\0')
-        add(u, "IPCLOCALPATH", path);
+    add_path(u, local, length);
+}
+
+static void describe_datagrams(struct ucspi *u, const union socket_address *local, socklen_t length)
+{
+    char text[INET6_ADDRSTRLEN];
+    bool is_unix = local->any.sa_family == AF_UNIX;
+    add(u, "PROTO", is_unix ? "IPC" : "UDP");
+    if (is_unix) {
+        add_path(u, local, length);
+        return;
+    }
+    add(u, "UDPLOCALIP", host_text(local, text));
+    add_number(u, "UDPLOCALPORT", port(local));
 }
 
 /* Whom a proxy has told is not at the other end of FD: of its credentials nothing is known. */
@@ -154,7 +176,9 @@ static void describe_own(struct ucspi *u, int fd, const union socket_address *pe
         local.any.sa_family = peer->any.sa_family;
         length = 0;
     }
-    if (peer->any.sa_family == AF_UNIX)
+    if (peer->any.sa_family == AF_UNSPEC)
+        describe_datagrams(u, &local, length);
+    else if (peer->any.sa_family == AF_UNIX)
         describe_unix(u, fd, &local, length);
     else
         describe_tcp(u, peer, &local);

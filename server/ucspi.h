@@ -5,6 +5,8 @@
  *
  *     TCP    PROTO=TCP TCPREMOTEIP TCPREMOTEPORT TCPLOCALIP TCPLOCALPORT REMOTE_ADDR REMOTE_PORT
  *     Unix   PROTO=IPC IPCREMOTEPID IPCREMOTEEUID IPCREMOTEEGID IPCLOCALPATH
+ *     UDP    PROTO=UDP UDPLOCALIP UDPLOCALPORT, and of Unix datagrams PROTO=IPC IPCLOCALPATH: the
+ *            program is handed the socket, and its clients are in recvfrom(2)
  *
  * Values hold nothing but letters, digits and ". : _ - / @"; a path with anything else is not
  * told. Runs in the worker and in the preload library; allocates nothing.
@@ -27,7 +29,7 @@ extern const char *const ucspi_names[];
 
 /* Describe the connection on FD whose client is PEER. LOCAL is where the client connected to, as a
  * proxy told it together with PEER (a path has a NUL byte somewhere); NULL: PEER is who connected
- * to FD. */
+ * to FD, or of family AF_UNSPEC where FD is for datagrams. */
 void ucspi_describe(struct ucspi *ucspi, int fd, const union socket_address *peer,
                     const union socket_address *local);
 

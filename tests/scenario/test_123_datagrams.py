@@ -546,6 +546,23 @@ def scenario_a_program_is_handed_the_socket(t):
     check(d.ctl("scale", "p", "2").returncode != 0, "nor can there be two later")
 
 
+def scenario_a_program_is_told_of_its_socket(t):
+    """Where it is bound to, and no client: there may be many."""
+    port, path = t.port(), t.path("datagrams")
+    code = ("import os, socket; data, peer = socket.socket(fileno=0).recvfrom(100); "
+            "print(sorted(f'{k}={v}' for k, v in os.environ.items() "
+            "if k == 'PROTO' or 'LOCAL' in k or 'REMOTE' in k), file=__import__('sys').stderr)")
+    handler = {"type": "exec", "command": [installed(t, "python3"), "-c", code]}
+    d = t.daemon(udp={"listen": [f"udp://127.0.0.1:{port}"], "handler": handler, "workers": 1},
+                 gram={"listen": [f"unixgram://{path}"], "handler": handler, "workers": 1}).start()
+    for where in (port, path):
+        with Asker(t, where) as asker:
+            asker.send(b"x")
+    d.wait_log(msg="stderr", service="udp",
+               text=f"['PROTO=UDP', 'UDPLOCALIP=127.0.0.1', 'UDPLOCALPORT={port}']")
+    d.wait_log(msg="stderr", service="gram", text=f"['IPCLOCALPATH={path}', 'PROTO=IPC']")
+
+
 def scenario_a_program_that_reads_nothing_is_held_off(t):
     """Its datagram stays; nobody is started for it over and over without end."""
     port = t.port()

@@ -298,6 +298,36 @@ static void unix_client_of_a_proxy_has_no_credentials(void **state)
     expect("PROTO", "IPC");
 }
 
+/* A program that is handed a socket for datagrams has no client, or many. */
+static void datagrams(const char *path)
+{
+    union socket_address at = {.in = {.sin_family = AF_INET}}, nobody = {0};
+    socklen_t length = sizeof at.in;
+    at.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (path)
+        length = unix_address(&at, path, strlen(path + 1) + 1);
+    served = socket(at.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(served, &at.any, length), 0);
+    ucspi_describe(&ucspi, served, &nobody, NULL);
+}
+
+static void socket_for_datagrams_is_told_without_a_client(void **state)
+{
+    union socket_address at;
+    (void)state;
+    datagrams(NULL);
+    name_of(served, &at);
+    assert_int_equal(ucspi.count, 3);
+    expect("PROTO", "UDP");
+    expect("UDPLOCALIP", "127.0.0.1");
+    expect_number("UDPLOCALPORT", ntohs(at.in.sin_port));
+    release(NULL);
+    datagrams("\0preforkd-ucspi-datagrams");
+    assert_int_equal(ucspi.count, 2);
+    expect("PROTO", "IPC");
+    expect("IPCLOCALPATH", "@preforkd-ucspi-datagrams");
+}
+
 static bool is_named(const char *text)
 {
     for (const char *const *name = ucspi_names; *name; name++)
@@ -317,7 +347,12 @@ static void every_name_is_in_the_list(void **state)
     unix_path(state);
     for (int i = 0; i < ucspi.count; i++)
         assert_true(is_named(ucspi.text[i]));
-    told += ucspi.count - 1; /* PROTO is in both */
+    told += ucspi.count - 1; /* PROTO is in all */
+    release(NULL);
+    datagrams(NULL);
+    for (int i = 0; i < ucspi.count; i++)
+        assert_true(is_named(ucspi.text[i]));
+    told += ucspi.count - 1;
     for (const char *const *name = ucspi_names; *name; name++)
         names++;
     assert_int_equal(names, told);
@@ -341,6 +376,7 @@ int main(void)
         TEST(unnamed_socket_has_no_path),
         TEST(client_of_a_proxy_is_told_as_the_proxy_tells_it),
         TEST(unix_client_of_a_proxy_has_no_credentials),
+        TEST(socket_for_datagrams_is_told_without_a_client),
         TEST(every_name_is_in_the_list),
     };
     return cmocka_run_group_tests_name("ucspi", tests, NULL, NULL);
