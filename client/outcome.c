@@ -5,6 +5,7 @@
 #include "client/outcome.h"
 
 #include <errno.h>
+#include <stdbool.h>
 
 static const char *const NAMES[OUTCOME_COUNT] = {
     [OUTCOME_SERVED] = "served",     [OUTCOME_LOCAL] = "local", [OUTCOME_REFUSED] = "refused",
@@ -46,7 +47,9 @@ enum outcome outcome_of_errno(int error_number)
 
 enum outcome outcome_complain(enum outcome outcome, const char *address, int error_number)
 {
-    const char *sentence = outcome == OUTCOME_LOCAL ? strerror(error_number) : SENTENCES[outcome];
+    bool no_file = outcome == OUTCOME_REFUSED && error_number == ENOENT;
+    const char *sentence =
+        outcome == OUTCOME_LOCAL || no_file ? strerror(error_number) : SENTENCES[outcome];
     fprintf(stderr, "preforkc: %s: %s\n", address, sentence);
     return outcome;
 }

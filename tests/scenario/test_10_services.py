@@ -162,6 +162,9 @@ def scenario_preforkc_tells_failures_apart(t):
     d = t.daemon(echo={"workers": 1}, hello={"workers": 1}).start()
     echo = f"127.0.0.1:{d.ports['echo']}"
     equal(t.run("preforkc", "send", f"127.0.0.1:{t.port()}", "x").returncode, 2, "refused")
+    gone = t.run("preforkc", "send", "unix://" + t.path("nowhere"), "x")
+    equal(gone.returncode, 2, "refused, too")
+    matches(": No such file or directory$", gone.stderr.strip(), "what a person has to look at")
     with Client(d.ports["echo"]) as holder:
         holder.ask(b"x")
         equal(t.run("preforkc", "send", "--timeout", "200ms", echo, "x").returncode, 3, "timed out")
