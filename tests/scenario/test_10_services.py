@@ -450,7 +450,8 @@ def scenario_descriptors_are_exactly_those_expected(t):
             [null, log, log, null, program, library, "anon_inode:[eventpoll]", "anon_inode:[signalfd]",
              "socket", d.control + ".lock",  # control socket
              "socket",  # listener
-             "socket", "anon_inode:[pidfd]"]), "the supervisor")
+             # a pool: channel, process, and what an upgrade hands on of it
+             "socket", "anon_inode:[pidfd]", "/memfd:scoreboard (deleted)"]), "the supervisor")
         for pid in (busy, idle, pool, supervisor):
             for fd in descriptors(pid):
                 check(fd <= 2 or close_on_exec(pid, fd), f"descriptor {fd} is closed by an exec")
