@@ -75,6 +75,8 @@ static void log_datagram(struct preforkd_datagram *d)
     log_begin(&line, LOG_LEVEL_INFO, "datagram");
     log_text(&line, "peer", datagram_message_peer(d));
     log_int(&line, "bytes_in", (int64_t)d->size);
+    if (d->cut)
+        log_text(&line, "cut", "yes");
     log_int(&line, "bytes_out", (int64_t)d->sent);
     if (d->failure != 0)
         log_text(&line, "error", strerror(d->failure));

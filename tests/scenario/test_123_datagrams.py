@@ -445,6 +445,18 @@ def scenario_who_has_no_name_is_served(t):
     equal(ask(t, path, b"x"), b"x", "the next one")
 
 
+def scenario_what_is_cut_is_logged(t):
+    """Unix datagrams may be longer than handlers read."""
+    path = t.path("datagrams")
+    d = t.daemon(echo={"listen": [f"unixgram://{path}"], "workers": 1}).start()
+    with Asker(t, path) as asker:
+        for size in (LONGEST, LONGEST + 1):
+            equal(len(asker.ask(b"x" * size)), LONGEST, f"answer to {size} bytes")
+    d.wait_log(msg="datagram", bytes_in=LONGEST, count=2)
+    lines = [line.get("cut") for line in d.log_lines(msg="datagram", bytes_in=LONGEST)]
+    equal(lines, [None, "yes"], "cut")
+
+
 def scenario_why_an_answer_was_not_sent_is_logged(t):
     """A Unix client whose socket the service's user may not write to."""
     path = t.path("datagrams")
