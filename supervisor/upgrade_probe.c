@@ -5,19 +5,19 @@
 #include "supervisor/upgrade_probe.h"
 
 #include "lib/clock.h"
-#include "lib/escape.h"
 #include "lib/fds.h"
 #include "lib/memory.h"
-#include "lib/signals.h"
 #include "lib/spawn.h"
+#include "supervisor/upgrade_answer.h"
 #include "supervisor/upgrade_check.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
-#define TEXT_MOST 2048 /* of each stream; the rest is not read */
+#define TEXT_MOST  2048 /* of each stream; the rest is not read */
+#define GIVE_UP_MS 1000 /* after SIGKILL */
 
 extern char **environ;
 
@@ -57,82 +57,30 @@ static void forget(struct upgrade_probe *probe)
         buffer_release(&probe->texts[i]);
     }
     probe->deadline_ms = CLOCK_NEVER;
-    probe->late = false;
-}
-
-/* The version that its answer names; NULL where it is no answer of preforkd. */
-static const char *version_in(struct buffer *text)
-{
-    size_t prefix = strlen(UPGRADE_CHECK_ANSWER);
-    if (strncmp(buffer_text(text), UPGRADE_CHECK_ANSWER, prefix) != 0)
-        return NULL;
-    char *version = text->data + prefix;
-    size_t length = strcspn(version, "\n");
-    if (length == 0 || length > 64 || version[length] != '\n')
-        return NULL;
-    version[length] = '\0';
-    for (const char *c = version; *c; c++)
-        if (!isgraph((unsigned char)*c))
-            return NULL;
-    return version;
-}
-
-/* Its words, whatever they are, as lines for a person's terminal. */
-static void show(const struct buffer *said, struct buffer *shown)
-{
-    char line[TEXT_MOST];
-    const char *at = buffer_text(said), *end = at + said->length;
-    while (at < end) {
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
-        size_t length = (size_t)((newline ? newline : end) - at);
-        escape_text(line, sizeof line, at, length);
-        buffer_printf(shown, "%s%s", shown->length > 0 ? "\n" : "", line);
-        at += length + 1;
-    }
-}
-
-static void describe(const struct upgrade_probe *probe, const struct child_end *end,
-                     const char *said, struct error *why)
-{
-    char name[SIGNALS_NAME_MAX];
-    const char *colon = said[0] ? ": " : "";
-    if (probe->late)
-        error_set(why, EXIT_CODE_FAILURE, "the new binary did not answer within %d s%s%s",
-                  (int)(probe->limit_ms / 1000), colon, said);
-    else if (end->signalled)
-        error_set(why, EXIT_CODE_FAILURE, "the new binary was ended by %s%s%s",
-                  signals_name(end->number, name), colon, said);
-    else if (said[0])
-        error_set(why, EXIT_CODE_FAILURE, "%s", said);
-    else if (end->number != 0)
-        error_set(why, EXIT_CODE_FAILURE, "the new binary ended with status %d", end->number);
-    else
-        error_set(why, EXIT_CODE_FAILURE, "the new binary is not a preforkd that can take over");
+    probe->asked = probe->late = false;
 }
 
 static void on_pidfd(struct loop_source *source, uint32_t events)
 {
     struct upgrade_probe *probe = source->owner;
-    struct child_end end;
-    struct buffer said = {0};
+    struct upgrade_answer answer = {.output = &probe->texts[0], .errors = &probe->texts[1]};
     struct error why;
     (void)events;
     for (int i = 0; i < 2; i++)
         read_stream(probe, i);
     loop_remove(probe->loop, source);
-    if (child_reap(&probe->child, &end) != 1) {
+    if (child_reap(&probe->child, &answer.end) != 1) {
         loop_add(probe->loop, source, EPOLLIN);
         return;
     }
     source->fd = -1;
-    bool asked = probe->deadline_ms != CLOCK_NEVER || probe->late;
-    bool yes = asked && !probe->late && !end.signalled && end.number == 0;
-    char *version = yes ? memory_string(version_in(&probe->texts[0])) : NULL;
-    show(&probe->texts[1], &said);
-    describe(probe, &end, buffer_text(&said), &why);
-    buffer_release(&said);
+    answer.late = probe->late;
+    answer.limit_ms = probe->limit_ms;
+    bool asked = probe->asked;
+    char *version = asked ? upgrade_answer_version(&answer) : NULL;
+    upgrade_answer_reason(&answer, &why);
     forget(probe);
-    probe->ended(probe->owner, version, asked ? why.text : NULL, end.signalled);
+    probe->ended(probe->owner, version, asked ? why.text : NULL, answer.end.signalled);
     free(version);
 }
 
@@ -217,7 +165,12 @@ static int watch(struct upgrade_probe *probe)
 int upgrade_probe_start(struct upgrade_probe *probe, int program, int state, char *const *arguments,
                         int64_t limit_ms, struct error *error)
 {
-    int ends[2] = {-1, -1}, null = open("/dev/null", O_RDWR | O_CLOEXEC), status = -1;
+    int ends[2] = {-1, -1}, null, status = -1;
+    if (probe->child.pidfd >= 0)
+        return error_set(error, EXIT_CODE_OS,
+                         "process %d, which was asked before and took too long, does not end",
+                         (int)probe->child.pid);
+    null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null < 0 || make_pipes(probe, ends) < 0)
         error_set_errno(error, EXIT_CODE_OS, "pipe");
     else if ((status = spawn(probe, program, state, null, ends, arguments, error)) == 0 &&
@@ -228,6 +181,7 @@ int upgrade_probe_start(struct upgrade_probe *probe, int program, int state, cha
     fds_close(&ends[1]);
     probe->limit_ms = limit_ms;
     probe->deadline_ms = clock_now_ms() + limit_ms;
+    probe->asked = true;
     if (status < 0)
         upgrade_probe_release(probe);
     return status;
@@ -240,14 +194,28 @@ void upgrade_probe_abandon(struct upgrade_probe *probe)
     forget(probe);
 }
 
+/* A file system hangs, perhaps. It stays held, and is reaped when it ends. */
+static void give_up(struct upgrade_probe *probe)
+{
+    struct error why;
+    error_set(&why, EXIT_CODE_FAILURE,
+              "the new binary did not answer within %d s, and process %d does not end, either",
+              (int)(probe->limit_ms / 1000), (int)probe->child.pid);
+    forget(probe);
+    probe->ended(probe->owner, NULL, why.text, false);
+}
+
 int64_t upgrade_probe_check(struct upgrade_probe *probe, int64_t now_ms)
 {
     if (now_ms < probe->deadline_ms)
         return probe->deadline_ms;
-    child_kill_group(&probe->child);
-    probe->deadline_ms = CLOCK_NEVER;
-    probe->late = true;
-    return CLOCK_NEVER;
+    if (!probe->late) {
+        child_kill_group(&probe->child);
+        probe->late = true;
+        probe->deadline_ms = now_ms + GIVE_UP_MS;
+    } else
+        give_up(probe);
+    return probe->deadline_ms;
 }
 
 bool upgrade_probe_holds(const struct upgrade_probe *probe, pid_t pid)
@@ -257,9 +225,12 @@ bool upgrade_probe_holds(const struct upgrade_probe *probe, pid_t pid)
 
 void upgrade_probe_release(struct upgrade_probe *probe)
 {
-    forget(probe);
+    struct pollfd end = {.fd = probe->child.pidfd, .events = POLLIN};
+    struct child_end ignored;
+    upgrade_probe_abandon(probe);
     loop_remove(probe->loop, &probe->pidfd);
-    if (probe->child.pidfd >= 0)
-        child_discard(&probe->child);
+    if (end.fd >= 0 && poll(&end, 1, GIVE_UP_MS) > 0)
+        child_reap(&probe->child, &ignored);
+    fds_close(&probe->child.pidfd);
     probe->pidfd.fd = -1;
 }

@@ -19,7 +19,8 @@ struct upgrade_probe {
     struct loop_source pidfd;
     struct loop_source streams[2]; /* its standard output and error; fd -1: ended */
     struct buffer texts[2];        /* what came of them, bounded */
-    int64_t limit_ms, deadline_ms; /* CLOCK_NEVER: nothing is asked */
+    int64_t limit_ms, deadline_ms; /* when it is killed, or then given up; CLOCK_NEVER: not */
+    bool asked;                    /* somebody wants to know the outcome */
     bool late;                     /* it was killed for it */
     /* It has ended; see upgrade_probe_init(). */
     void (*ended)(void *owner, const char *version, const char *reason, bool killed);
@@ -36,7 +37,7 @@ void upgrade_probe_init(struct upgrade_probe *probe, struct loop *loop,
 
 /* Ask PROGRAM (O_PATH) about the state in the descriptor STATE; ARGUMENTS are those that it is to
  * be executed with. Both stay the caller's. It must have answered within LIMIT_MS. 0, or -1 with
- * ERROR: nothing runs. */
+ * ERROR: none is asked, which may also be because the last one could not even be killed. */
 int upgrade_probe_start(struct upgrade_probe *probe, int program, int state, char *const *arguments,
                         int64_t limit_ms, struct error *error);
 
@@ -49,7 +50,7 @@ int64_t upgrade_probe_check(struct upgrade_probe *probe, int64_t now_ms);
 /* Is PID it? */
 bool upgrade_probe_holds(const struct upgrade_probe *probe, pid_t pid);
 
-/* Kill and reap it where it still runs. */
+/* At the end of preforkd: kill it where it still runs, and wait a moment for it. */
 void upgrade_probe_release(struct upgrade_probe *probe);
 
 #endif
