@@ -188,7 +188,7 @@ void upgrade_init(struct supervisor *s, const struct upgrade_state *state)
     u->path = memory_string(state->daemon.program ? state->daemon.program : "");
     u->from = memory_string(state->daemon.version ? state->daemon.version : "?");
     u->reload = state->daemon.reload;
-    u->began_ms = clock_now_ms();
+    u->began_ms = clock_earlier(state->daemon.began_ms, clock_now_ms());
 }
 
 void upgrade_resume(struct supervisor *s)

@@ -30,6 +30,7 @@ static void save_daemon(struct upgrade_daemon *daemon, const struct supervisor *
     daemon->orphans_term_ms = s->orphans.next.term_ms;
     daemon->orphans_kill_ms = s->orphans.next.kill_ms;
     daemon->reload = s->core.reload_pending;
+    daemon->began_ms = s->upgrade.began_ms;
     daemon->manager = service_manager_save(&daemon->watchdog_ms);
 }
 

@@ -54,6 +54,7 @@
     FLAG(16, reload)  /* one was asked for */                                                      \
     TEXT(17, manager) /* NOTIFY_SOCKET */                                                          \
     NUMBER(18, watchdog_ms, 0, 0, INT64_MAX / 4)                                                   \
+    NUMBER(19, began_ms, CLOCK_NEVER, UPGRADE_ANY) /* this upgrade */                              \
     UPGRADE_STATE_MORE
 
 /* struct listener */
