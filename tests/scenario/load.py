@@ -47,7 +47,7 @@ def exchange(port, number, rounds):
 
 
 class Load:
-    """PROCESSES clients against one echo service, until stop()."""
+    """PROCESSES clients against one echo service, until stop(); each makes a connection at least."""
 
     def __init__(self, port, processes=4, rounds=2):
         self.children = [self.start(port, rounds) for _ in range(processes)]
@@ -56,16 +56,19 @@ class Load:
     @staticmethod
     def start(port, rounds):
         reader, writer = os.pipe()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         pid = os.fork()
         if pid:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
             os.close(writer)
             return pid, reader
         stopping = []
         signal.signal(signal.SIGTERM, lambda *_: stopping.append(True))
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         os.close(reader)
         served, lost = 0, []
         try:
-            while not stopping:
+            while not stopping or not served + len(lost):
                 reason, local, answered = exchange(port, served + len(lost), rounds)
                 if reason is None:
                     served += 1
