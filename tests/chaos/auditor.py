@@ -5,8 +5,8 @@ import datetime
 import re
 import socket
 
-from harness import (Failure, alive, check, descendants, descriptors, equal, process_table,
-                     refuses, wait_until)
+from harness import (Failure, alive, check, descendants, descriptors, equal, proc_status,
+                     process_table, refuses, wait_until)
 from herd import CUTS
 
 
@@ -118,6 +118,11 @@ def memory_kib(pid):
     return sum(int(value.split()[0]) for value in fields.values())
 
 
+def data_kib(pid):
+    """What it has asked the kernel for, written or not."""
+    return int(proc_status(pid)["VmData"].split()[0])
+
+
 def expected_processes(d):
     """Supervisor, one pool for each service, the workers of the status."""
     services = d.status()["services"]
@@ -157,7 +162,7 @@ class Baseline:
         self.daemon = d
         self.kinds = kinds(d.pid)
         self.pool_kinds = kinds(d.pool_pid("echo"))
-        self.memory = memory_kib(d.pid)
+        self.memory, self.data = memory_kib(d.pid), data_kib(d.pid)
 
     def check(self):
         """Same descriptors, in the supervisor and in the pool, which may be another one now, and no
@@ -176,6 +181,9 @@ class Baseline:
 
     def growth_kib(self):
         return memory_kib(self.daemon.pid) - self.memory
+
+    def data_growth_kib(self):
+        return data_kib(self.daemon.pid) - self.data
 
 
 def everybody(d):
