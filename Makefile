@@ -140,9 +140,10 @@ SHIMS := $(patsubst tests/shim/%.c,$(BUILD)/tests/shim/%.so,$(wildcard tests/shi
 scenario: all $(SHIMS) $(PLUGINS) $(UPGRADES)  ## only the scenario tests (T='name…' picks some)
 	@BUILD=$(BUILD) python3 tests/scenario/run.py $(T)
 
-$(BUILD)/tests/chaos/herd: tests/chaos/herd.c lib/banned.h Makefile
+HERD := tests/chaos/herd.c tests/chaos/herd_connection.c
+$(BUILD)/tests/chaos/herd: $(HERD) tests/chaos/herd_connection.h lib/banned.h Makefile
 	@mkdir -p $(@D)
-	$(call say,CC   $<)$(CC) -std=c17 -D_GNU_SOURCE -include lib/banned.h $(CFLAGS) $(WARNINGS) -o $@ $<
+	$(call say,CC   $<)$(CC) -std=c17 -D_GNU_SOURCE -include lib/banned.h $(CFLAGS) $(WARNINGS) -o $@ $(HERD)
 CHAOS := all $(BUILD)/tests/chaos/herd $(BUILD)/tests/shim/fork_refused.so
 chaos-short: $(CHAOS)  ## only the chaos tests, in their short form
 	@BUILD=$(BUILD) python3 -B tests/chaos/chaos.py --short $(if $(SEED),--seed $(SEED)) $(TIER)

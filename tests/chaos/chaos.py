@@ -38,7 +38,7 @@ Extent = collections.namedtuple("Extent", "short long connections", defaults=(0,
 TIERS = {
     tier_herd: Extent(1, 1),
     tier_reloads: Extent(50, 1000, 500000),
-    tier_idle_reloads: Extent(500, 10000),
+    tier_idle_reloads: Extent(200, 10000),
     tier_upgrades: Extent(10, 200),
     tier_kills: Extent(500, 10000),
     tier_massacres: Extent(20, 500),

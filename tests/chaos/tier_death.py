@@ -137,21 +137,19 @@ def tier_supervisor(tier):
 
 # ---- fork() that fails half of the time ------------------------------------------------------
 
-def look_while(d, until, longest):
-    """Ask for the status until it is as wanted; LONGEST[0] is the slowest answer ever."""
-    def there():
+def look_until_whole(d, gone, longest):
+    """Ask for the status until all workers are there, and none of GONE; how long that took.
+    LONGEST[0] is the slowest answer ever."""
+    def whole():
         began = time.monotonic()
         service = d.service("echo")
         longest[0] = max(longest[0], time.monotonic() - began)
-        return until(service)
+        states = service["workers"]
+        return (service["state"] == "running" and states["idle"] + states["busy"] == WORKERS and
+                not gone & {service["pool_pid"], *d.worker_pids("echo")})
     began = time.monotonic()
-    wait_until(there, "the service is whole again although every second fork fails", 60)
+    wait_until(whole, "the service is whole again although every second fork fails", 60)
     return time.monotonic() - began
-
-
-def is_whole(service):
-    states = service["workers"]
-    return service["state"] == "running" and states["idle"] + states["busy"] == WORKERS
 
 
 def tier_forks(tier):
@@ -166,18 +164,20 @@ def tier_forks(tier):
     with open(fault, "w"):
         pass
     for number in tier.rounds():
-        for row in tier.dice.sample(d.workers("echo"), WORKERS // 2):
-            tier.kill(row["pid"])
+        gone, pool = tier.dice.sample(sorted(d.worker_pids("echo")), 4), d.pool_pid("echo")
+        for pid in gone:
+            tier.kill(pid)
         if number % 3 == 1:
-            tier.kill(d.pool_pid("echo"), "pool")
+            tier.kill(pool, "pool")
+            gone.append(pool)
         if number % 3 == 2:
             d.change("echo", idle_timeout=f"{100 + number}s")
             d.write()
             refused += not d.ask("reload")["ok"]
-        times.append(look_while(d, is_whole, longest))
+        times.append(look_until_whole(d, set(gone), longest))
     os.unlink(fault)
     d.result("restart")
-    look_while(d, is_whole, [0])
+    look_until_whole(d, set(), [0])
     cut, _ = tier.audit(d, complete=False)
     check(any(line["msg"].startswith("cannot start a worker") for line in d.log_lines()),
           "a fork failed")
