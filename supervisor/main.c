@@ -14,6 +14,7 @@
 #include "supervisor/supervisor.h"
 #include "supervisor/upgrade_adopt.h"
 #include "supervisor/upgrade_check.h"
+#include "supervisor/upgrade_path.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -171,6 +172,9 @@ int main(int argc, char **argv)
         printf("preforkd %s\n", PREFORKD_VERSION);
         return EXIT_CODE_OK;
     default:
-        return with_config(&options, state);
+        options.program = upgrade_path_find(argv[0]); /* before -d changes the folder */
+        int status = with_config(&options, state);
+        free(options.program);
+        return status;
     }
 }

@@ -22,6 +22,7 @@ enum options_mode {
 struct options {
     enum options_mode mode;
     char **arguments; /* all of them, for the next image of this process */
+    char *program;    /* where this one was started from (upgrade_path.h), set by main() */
     const char *config_file;
     bool daemonise;
     /* Serving without a file; listen is NULL otherwise. */

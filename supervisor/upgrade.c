@@ -11,7 +11,6 @@
 #include "supervisor/supervisor.h"
 #include "supervisor/upgrade_exec.h"
 #include "supervisor/upgrade_memfd.h"
-#include "supervisor/upgrade_path.h"
 #include "supervisor/upgrade_save.h"
 
 #include <fcntl.h>
@@ -182,7 +181,7 @@ void upgrade_init(struct supervisor *s, const struct upgrade_state *state)
     upgrade_probe_init(&u->probe, &s->loop, on_probe_ended, s);
     u->program = -1;
     if (!state) {
-        u->path = upgrade_path_find(s->options->arguments[0]);
+        u->path = memory_string(s->options->program);
         return;
     }
     u->path = memory_string(state->daemon.program ? state->daemon.program : "");

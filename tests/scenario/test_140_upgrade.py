@@ -69,12 +69,14 @@ def scenario_twenty_upgrades_under_load(t):
 
 @mark(alone=True)
 def scenario_usr2_again_and_again_under_load(t):
-    """As fast as signals can be sent: those that come while one is under way become one."""
+    """As fast as signals can be sent, among others: those that come while one is under way become
+    one, and none kills the process between two images."""
     d = t.daemon(echo={"workers": 3, "access_log": False}).start()
     load = Load(d.port, processes=2)
     for _ in range(60):
-        d.kill(signal.SIGUSR2)
-        d.kill(signal.SIGHUP)
+        for number in (signal.SIGUSR2, signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU,
+                       signal.SIGALRM, signal.SIGPIPE, signal.SIGWINCH):
+            d.kill(number)
         d.wait_control()
     upgrade(d)
     load.stop()
@@ -144,6 +146,24 @@ def scenario_a_link_that_leads_elsewhere_now(t):
     equal(os.readlink(f"/proc/{d.pid}/exe"), t.path("two", "preforkd"), "what runs")
 
 
+def scenario_a_relative_link_of_a_daemon(t):
+    """It is understood from where preforkd -d was started, although the daemon's folder is /."""
+    own_programs(t)
+    shutil.copytree(t.programs, t.path("two"))
+    shutil.copy(os.path.join(t.shared, "next", "preforkd"), t.path("two"))
+    os.symlink("bin", t.path("current"))
+    d = t.daemon(echo={"workers": 1}, log={"file": t.path("the.log")})
+    d.write()
+    done = t.run_command(["current/preforkd", "-d", "-c", d.file], env=t.environment())
+    equal((done.returncode, done.stderr), (0, ""), "preforkd -d")
+    pid = d.status()["pid"]
+    wait_until(lambda: process_stat(pid)[2] == os.getpid(), "it is adopted")
+    d.process = Adopted(pid)
+    os.symlink("two", t.path("current.new"))
+    os.rename(t.path("current.new"), t.path("current"))
+    check(d.result("upgrade")["to"].endswith("-next"), "the new version")
+
+
 def scenario_a_changed_file_comes_into_force(t):
     """Services that the file has now, and none that it has no more."""
     d = t.daemon(echo={"workers": 1}, upper={"workers": 1}).start()
@@ -180,7 +200,6 @@ def scenario_a_daemon(t):
     equal((done.returncode, done.stderr), (0, ""), "preforkd -d")
     pid = d.status()["pid"]
     wait_until(lambda: process_stat(pid)[2] == os.getpid(), "it is adopted")
-    from harness import Adopted
     d.process = Adopted(pid)
     install_next(t)
     for _ in range(2):
