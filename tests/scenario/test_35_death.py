@@ -505,6 +505,21 @@ def scenario_crash_gets_a_fresh_layout(t):
     equal((d.service()["state"], d.service()["generation"]), ("running", 2), "state, generation")
 
 
+def scenario_crash_cuts_connections_that_last(t):
+    """In hand of the old pool they have graceful_timeout, as at a reload, so that it is gone then."""
+    crashes(t)
+    d = plugins.serve(t, workers=2, graceful_timeout="1s").start()
+    old = d.pool_pid()
+    with Client(d.port) as held:
+        plugins.told(held, "status x")
+        crash(d, Client(d.port))
+        another_pool(d, old)
+        plugins.told(held, "status goes on")
+        equal(held.recv_all(), b"", "the end")
+        equal(d.wait_log(msg="connection", peer=held.peer)["end"], "graceful_timeout", "log")
+    wait_until(lambda: not alive(old), "the old pool leaves")
+
+
 def scenario_many_crashes_are_one_replacement(t):
     """At most one every ten seconds; meanwhile every crash costs one worker, as ever."""
     crashes(t)
