@@ -227,6 +227,30 @@ def scenario_held_off_pools_stay_held_off(t):
         equal(client.ask(b"x"), b"x", "echo")
 
 
+def scenario_connections_of_several_generations(t):
+    """Pools that leave are adopted, too, time and again; a third generation waits for the oldest, whose
+    deadline goes on; the stop waits for all."""
+    d = t.daemon(echo={"workers": 1, "graceful_timeout": "1h"}).start()
+    oldest, held = d.pool_pid(), []
+    for generation in (1, 2):
+        held.append(Client(d.port))
+        held[-1].ask(b"x")
+        d.result("upgrade")
+    third = waits(d, "upgrade")
+    d.wait_log(msg=f"the reload waits for pool {oldest} of echo, an older one, which still finishes "
+               "what it has in hand")
+    for client in held:
+        equal(client.ask(b"y"), b"y", "a connection of before")
+    held[0].close()
+    check(answer(third)["ok"], "the third")
+    equal(held[1].ask(b"z"), b"z", "the second connection")
+    d.kill(signal.SIGTERM)
+    d.wait_log(msg="stopping, finishing the connections in hand")
+    equal(held[1].ask(b"z"), b"z", "it is finished")
+    held[1].close()
+    d.wait_exit(0)
+
+
 # ---- who looks after us
 
 def scenario_a_service_manager(t):
