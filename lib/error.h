@@ -23,7 +23,7 @@ enum exit_code {
 
 struct error {
     enum exit_code code;
-    bool in_use;     /* an address is taken: it may be free a moment later */
+    bool in_use;     /* an address or a lock is taken: it may be free a moment later */
     char text[3072]; /* one line or several, without a newline at the end */
 };
 

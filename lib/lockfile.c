@@ -47,10 +47,12 @@ int lockfile_acquire(struct lockfile *lock, const char *path, mode_t mode, struc
         if (try_lock(fd) < 0) {
             int taken = errno == EAGAIN || errno == EACCES;
             close(fd);
-            if (taken)
-                return error_set(error, EXIT_CODE_UNAVAILABLE,
-                                 "%s is locked: another preforkd is running with it", path);
-            return error_set_errno(error, EXIT_CODE_UNAVAILABLE, "cannot lock %s", path);
+            if (!taken)
+                return error_set_errno(error, EXIT_CODE_UNAVAILABLE, "cannot lock %s", path);
+            error_set(error, EXIT_CODE_UNAVAILABLE,
+                      "%s is locked: another preforkd is running with it", path);
+            error->in_use = true;
+            return -1;
         }
         if (still_at(fd, path)) {
             fchmod(fd, mode); /* left over from a crash, it may have had another one */

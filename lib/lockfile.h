@@ -22,7 +22,8 @@ struct lockfile {
 
 /* Create or open PATH (a regular file; symbolic links are refused) with permissions MODE and lock
  * it. Who may read the file can lock it, too: 0600 unless others need its content. 0, or -1 with
- * ERROR: code EXIT_CODE_UNAVAILABLE where another process holds it. */
+ * ERROR: code EXIT_CODE_UNAVAILABLE, and in_use, where another process holds it. So does a child of
+ * the owner that was just forked, until it executes something. */
 int lockfile_acquire(struct lockfile *lock, const char *path, mode_t mode, struct error *error);
 
 /* Take over FD, a lock on PATH that this process has held since before it executed the present

@@ -267,7 +267,9 @@ int control_init(struct control *control, struct supervisor *supervisor, struct 
     free(text);
     if (control->listener.fd < 0) {
         struct error why = *error;
-        return error_set(error, why.code, "control socket %s: %.2048s", path, why.text);
+        error_set(error, why.code, "control socket %s: %.2048s", path, why.text);
+        error->in_use = why.in_use;
+        return -1;
     }
     fcntl(control->listener.fd, F_SETFL, O_NONBLOCK);
     if (listen(control->listener.fd, 64) < 0 || loop_add(loop, &control->listener, EPOLLIN) < 0)

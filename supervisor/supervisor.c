@@ -29,7 +29,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-#define BIND_RETRY_MS 1000
+#define IN_USE_RETRY_MS 1000
 
 extern char **environ;
 
@@ -177,18 +177,34 @@ static int init_loop(struct supervisor *s, struct error *error)
     return error_set_errno(error, EXIT_CODE_OS, "cannot make the event loop");
 }
 
-/* Where our predecessor was killed, its workers are leaving this very moment: what is in use is
- * tried again for a while. Nobody is served yet who could be kept waiting. */
+static int init_control(struct supervisor *s, struct error *error)
+{
+    int status = control_init(&s->control, s, &s->loop, s->config->control, error);
+    if (status < 0)
+        control_release(&s->control);
+    return status;
+}
+
 static int init_listeners(struct supervisor *s, struct error *error)
 {
-    int64_t deadline = clock_now_ms() + BIND_RETRY_MS;
     int status = listener_open_all(&s->listeners, s->config, error);
-    while (status < 0 && error->in_use && clock_now_ms() < deadline) {
-        poll(NULL, 0, 10);
-        status = listener_open_all(&s->listeners, s->config, error);
-    }
     if (status == 0)
         listener_sweep(&s->listeners, s->config);
+    return status;
+}
+
+/* Where our predecessor was killed, its children are leaving this very moment, workers with their
+ * sockets and who was just forked with the locks: what is in use is tried again for a while. Nobody
+ * is served yet who could be kept waiting. */
+static int insist(struct supervisor *s, int (*init)(struct supervisor *s, struct error *error),
+                  struct error *error)
+{
+    int64_t deadline = clock_now_ms() + IN_USE_RETRY_MS;
+    int status = init(s, error);
+    while (status < 0 && error->in_use && clock_now_ms() < deadline) {
+        poll(NULL, 0, 10);
+        status = init(s, error);
+    }
     return status;
 }
 
@@ -224,9 +240,8 @@ static bool is_held(void *owner, pid_t pid)
 static int init_afresh(struct supervisor *s, struct error *error)
 {
     if (services_check_limits(s->config, error) < 0 || init_loop(s, error) < 0 ||
-        init_pid_file(s, error) < 0 ||
-        control_init(&s->control, s, &s->loop, s->config->control, error) < 0 ||
-        init_listeners(s, error) < 0 || init_log(s->config, error) < 0 ||
+        insist(s, init_pid_file, error) < 0 || insist(s, init_control, error) < 0 ||
+        insist(s, init_listeners, error) < 0 || init_log(s->config, error) < 0 ||
         init_program(s, error) < 0)
         return -1;
     warn_of_idle_sockets();

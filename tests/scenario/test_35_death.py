@@ -3,10 +3,12 @@
 left over, whether a new start needs cleaning; and a crash, after which the pool gets another address
 layout."""
 import contextlib
+import fcntl
 import os
 import signal
 import socket
 import stat
+import struct
 
 import plugins
 from harness import *
@@ -177,6 +179,24 @@ def scenario_new_start_at_once_after_the_death(t):
             equal(client.ask(b"new"), b"new", "the new daemon serves")
     d.stop()
     none_left(t)
+
+
+def lock(file):
+    """As lib/lockfile.c does it."""
+    fcntl.fcntl(file, fcntl.F_OFD_SETLK,
+                struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+
+
+def scenario_new_start_before_the_locks_are_free(t):
+    """A child of the dead one that was forked in its last moment still has them."""
+    d, path = whole(t)
+    for name in (d.top["pid_file"], d.control + ".lock", path + ".lock"):
+        with open(name, "w") as file:
+            lock(file)
+            d.launch()
+            stays(lambda: d.process.poll() is None, f"it waits for {name}", 0.1)
+        d.wait_running()
+        d.stop()
 
 
 def scenario_supervisor_and_pools_die_together(t):
