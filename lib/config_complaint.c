@@ -33,9 +33,24 @@ static char *one_line(const char *text)
 void config_complain_at(struct config_reader *reader, const char *file, unsigned line,
                         const char *text)
 {
-    struct config_complaint complaint = {.line = line ? line : 1, .text = one_line(text)};
-    complaint.file = memory_string(file ? file : reader->file);
-    add(reader, complaint);
+    add(reader, (struct config_complaint){
+                    .file = memory_string(file), .line = line ? line : 1, .text = one_line(text)});
+}
+
+/* Before version 1.7 libconfig calls an include as it is written. */
+static char *full_name(const struct config_reader *reader, const char *name)
+{
+    if (name && name[0] != '/' && reader->folder)
+        return memory_printf("%s/%s", reader->folder, name);
+    return memory_string(name ? name : reader->file);
+}
+
+void config_complain_parsed(struct config_reader *reader, const char *name, unsigned line,
+                            const char *text)
+{
+    char *file = full_name(reader, name);
+    config_complain_at(reader, file, line, text);
+    free(file);
 }
 
 /* The end of a text that did not fit says so, and is no half character. */
@@ -58,8 +73,8 @@ void config_complain(struct config_reader *reader, const config_setting_t *setti
     va_end(args);
     if (length >= (int)sizeof text)
         mark_cut(text, sizeof text);
-    config_complain_at(reader, config_setting_source_file(setting),
-                       config_setting_source_line(setting), text);
+    config_complain_parsed(reader, config_setting_source_file(setting),
+                           config_setting_source_line(setting), text);
 }
 
 static int by_place(const struct config_complaint *a, const struct config_complaint *b)
@@ -102,8 +117,10 @@ void config_complaints_print(struct config_reader *reader, struct buffer *out)
 
 char *config_place_text(const struct config_reader *reader, const config_setting_t *setting)
 {
-    const char *file = setting ? config_setting_source_file(setting) : NULL;
     if (!reader->lines || !setting)
         return memory_string(reader->file);
-    return memory_printf("%s:%u", file ? file : reader->file, config_setting_source_line(setting));
+    char *file = full_name(reader, config_setting_source_file(setting));
+    char *place = memory_printf("%s:%u", file, config_setting_source_line(setting));
+    free(file);
+    return place;
 }

@@ -22,7 +22,6 @@
 
 struct includes {
     struct config_reader *reader;
-    const char *folder; /* relative names start here, as in libconfig: the top file's folder */
     int depth, count;
 };
 
@@ -122,6 +121,38 @@ static void check_numbers(struct config_reader *reader, const char *file, unsign
     }
 }
 
+/* The include of FILE in line LINE of BY. */
+static void refuse(const struct includes *in, const char *file, const char *by, unsigned line,
+                   const char *problem)
+{
+    char *text = memory_printf("cannot include %s: %s", file, problem);
+    config_complain_at(in->reader, by, line, text);
+    free(text);
+}
+
+/* Before version 1.7 libconfig puts the folder in front of absolute names, too. */
+static bool is_usable(const char *name)
+{
+    return name[0] != '/' || LIBCONFIG_VER_MAJOR > 1 || LIBCONFIG_VER_MINOR >= 7;
+}
+
+/* Line NUMBER of FILE, which begins neither in a string nor in a comment. */
+static void follow(struct includes *in, const char *file, unsigned number, char *line)
+{
+    const char *name = included_name(line);
+    if (!name)
+        return;
+    char *path =
+        name[0] == '/' ? memory_string(name) : memory_printf("%s/%s", in->reader->folder, name);
+    if (is_usable(name))
+        look(in, path, file, number);
+    else
+        refuse(in, path, file, number,
+               "this version of libconfig takes no absolute names; write one that is relative to "
+               "the folder of the main file");
+    free(path);
+}
+
 static void look_inside(struct includes *in, const char *file)
 {
     enum config_number_state state = CONFIG_NUMBER_CODE;
@@ -130,16 +161,12 @@ static void look_inside(struct includes *in, const char *file)
     size_t room = 0;
     FILE *stream = fopen(file, "re");
     for (unsigned number = 1; stream && getline(&line, &room, stream) >= 0; number++) {
-        if (state == CONFIG_NUMBER_CODE)
+        bool code = state == CONFIG_NUMBER_CODE;
+        if (code)
             opened = number;
         check_numbers(in->reader, file, number, line, &state);
-        const char *name = included_name(line);
-        if (!name)
-            continue;
-        char *path =
-            name[0] == '/' ? memory_string(name) : memory_printf("%s/%s", in->folder, name);
-        look(in, path, file, number);
-        free(path);
+        if (code)
+            follow(in, file, number, line);
     }
     if (state == CONFIG_NUMBER_STRING)
         config_complain_at(in->reader, file, opened, "a string begins here and does not end");
@@ -165,9 +192,7 @@ static void look(struct includes *in, const char *file, const char *by, unsigned
     in->count++;
     char *problem = include_fault(in, file);
     if (problem) {
-        char *text = memory_printf("cannot include %s: %s", file, problem);
-        config_complain_at(in->reader, by, line, text);
-        free(text);
+        refuse(in, file, by, line, problem);
         free(problem);
         return;
     }
@@ -184,10 +209,9 @@ char *config_file_folder(const char *file)
     return memory_printf("%.*s", slash == file ? 1 : (int)(slash - file), file);
 }
 
-int config_file_check(struct config_reader *reader, const char *file, const char *folder,
-                      struct buffer *errors)
+int config_file_check(struct config_reader *reader, const char *file, struct buffer *errors)
 {
-    struct includes in = {.reader = reader, .folder = folder};
+    struct includes in = {.reader = reader};
     char *problem = fault(file);
     if (problem)
         buffer_printf(errors, "%s: %s\n", file, problem);

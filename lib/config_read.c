@@ -138,8 +138,8 @@ static struct config *build(config_t *tree, int parsed, struct config_reader *re
     if (parsed == CONFIG_TRUE)
         read_root(reader, config_root_setting(tree));
     else
-        config_complain_at(reader, config_error_file(tree), (unsigned)config_error_line(tree),
-                           config_error_text(tree));
+        config_complain_parsed(reader, config_error_file(tree), (unsigned)config_error_line(tree),
+                               config_error_text(tree));
     bool sound = reader->error_count == 0;
     config_complaints_print(reader, errors);
     config_destroy(tree);
@@ -149,26 +149,25 @@ static struct config *build(config_t *tree, int parsed, struct config_reader *re
     return NULL;
 }
 
-static struct config *read_stream(FILE *stream, const char *folder, struct config_reader *reader,
-                                  struct buffer *errors)
+static struct config *read_stream(FILE *stream, struct config_reader *reader, struct buffer *errors)
 {
     config_t tree;
     config_init(&tree);
-    config_set_include_dir(&tree, folder);
+    config_set_include_dir(&tree, reader->folder);
     return build(&tree, config_read(&tree, stream), reader, errors);
 }
 
 struct config *config_load(const char *file, struct buffer *errors)
 {
-    struct config_reader reader = {.file = file, .lines = true, .lookup = true};
-    struct config *config = NULL;
     char *folder = config_file_folder(file);
-    if (config_file_check(&reader, file, folder, errors) < 0)
+    struct config_reader reader = {.file = file, .folder = folder, .lines = true, .lookup = true};
+    struct config *config = NULL;
+    if (config_file_check(&reader, file, errors) < 0)
         config_complaints_print(&reader, errors);
     else {
         FILE *stream = fopen(file, "re");
         if (stream) {
-            config = read_stream(stream, folder, &reader, errors);
+            config = read_stream(stream, &reader, errors);
             fclose(stream);
         } else
             buffer_printf(errors, "%s: %s\n", file, strerror(errno));

@@ -20,10 +20,11 @@ struct config_reader {
     struct config *config;               /* being filled */
     struct config_complaint *complaints; /* so far, in the order they were found */
     int error_count;
-    const char *file; /* for settings whose file libconfig does not know */
-    bool lines;       /* false: there is no file, lines mean nothing */
-    bool lookup;      /* false: resolve no name, look up no user */
-    bool resolved;    /* what was looked up stands in the text, config_resolved.c */
+    const char *file;   /* for settings whose file libconfig does not know */
+    const char *folder; /* where relative includes start; NULL: there are none */
+    bool lines;         /* false: there is no file, lines mean nothing */
+    bool lookup;        /* false: resolve no name, look up no user */
+    bool resolved;      /* what was looked up stands in the text, config_resolved.c */
 };
 
 /* Complain about the place of SETTING. */
@@ -32,6 +33,10 @@ void config_complain(struct config_reader *reader, const config_setting_t *setti
 
 void config_complain_at(struct config_reader *reader, const char *file, unsigned line,
                         const char *text);
+
+/* The same for a file as libconfig calls it, where NULL is none that was included. */
+void config_complain_parsed(struct config_reader *reader, const char *name, unsigned line,
+                            const char *text);
 
 /* Write all complaints in the order of the file, a line each, and forget them. */
 void config_complaints_print(struct config_reader *reader, struct buffer *out);
@@ -113,10 +118,9 @@ enum config_file_risk { CONFIG_FILE_SAFE, CONFIG_FILE_OWNER, CONFIG_FILE_MODE };
 enum config_file_risk config_file_judge(const struct stat *about);
 
 /* Can FILE and all it includes be read without waiting, will libconfig read their integers as they
- * are written, and can root believe them? FOLDER is where relative includes start. 0, or -1: what
+ * are written, and can root believe them? 0, or -1: what
  * is wrong with FILE itself is in ERRORS, the rest among the complaints. */
-int config_file_check(struct config_reader *reader, const char *file, const char *folder,
-                      struct buffer *errors);
+int config_file_check(struct config_reader *reader, const char *file, struct buffer *errors);
 
 /* The rules across keys; called when everything was read. config_check_program() is told the
  * handler's group. */

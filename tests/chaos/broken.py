@@ -31,7 +31,7 @@ class Broken:
     def __init__(self, t, d, dice):
         self.d, self.dice = d, dice
         self.good = d.config_text()
-        self.included = t.path("included.conf")
+        self.included = os.path.join(os.path.dirname(d.file), "included.conf")
         self.half = t.path("half-way.sock")
         self.taken = socket.socket()  # somebody else's port
         self.taken.bind(("127.0.0.1", t.port()))
@@ -104,11 +104,11 @@ class Broken:
     def include_gone(self):
         if os.path.exists(self.included):
             os.unlink(self.included)
-        return f'@include "{self.included}"\n' + self.good
+        return '@include "included.conf"\n' + self.good
 
     def include_broken(self):
         write(self.included, self.dice.choice(["log = {\n", "usr = 1;\n", "\n\nlog = 5;\n", "@\n"]))
-        return f'@include "{self.included}"\n' + self.good
+        return '@include "included.conf"\n' + self.good
 
     def writable(self):
         """Nothing is wrong with what is in it, but others than root may change it."""

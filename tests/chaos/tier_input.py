@@ -7,11 +7,12 @@ from broken import Broken
 from harness import Failure, check, equal
 
 
-def tells_where(error, kind, *files):
-    """FILE:LINE, of the file or one that it includes; who may write a file is no matter of a line."""
-    names = "|".join(re.escape(path) for path in files)
+def tells_where(error, kind, file, included):
+    """FILE:LINE; who may write a file is no matter of a line, and what an include has broken may
+    show behind it."""
+    name = "|".join(re.escape(path) for path in (file, included)[:1 + (kind == "include_broken")])
     line = "" if kind == "writable" else r":\d+"
-    return re.match(rf"({names}){line}: ", error)
+    return re.match(f"({name}){line}: ", error)
 
 
 def tier_configurations(tier):

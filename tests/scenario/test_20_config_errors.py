@@ -417,7 +417,32 @@ def scenario_included_file(t):
         file.write('@include "services.inc"\n')
     done = t.run("preforkd", "-t", "-c", t.path("main.conf"))
     equal(done.returncode, EXIT_CONFIG, "exit code")
-    matches(r"services\.inc:4: unknown key", done.stderr, "complaint")
+    matches("^" + re.escape(t.path("services.inc")) + ":4: unknown key", done.stderr, "complaint")
+
+
+def check_text(t, text):
+    """preforkd -t of that file."""
+    write(t.path("main.conf"), text)
+    return t.run("preforkd", "-t", "-c", t.path("main.conf"))
+
+
+def scenario_included_by_an_absolute_name(t):
+    """Taken, or refused with the way out: older versions of libconfig do not know such names."""
+    write(t.path("part.inc"), GOOD)
+    done = check_text(t, f'@include "{t.path("part.inc")}"\n')
+    if done.returncode != EXIT_OK:
+        matches(r"main\.conf:1: cannot include /\S+part\.inc: this version of libconfig takes no "
+                r"absolute names; write one that is relative", done.stderr, "complaint")
+    equal(check_text(t, '@include "part.inc"\n').returncode, EXIT_OK, "the relative name")
+
+
+def scenario_include_in_a_comment(t):
+    """It is none; nor is one in a string."""
+    done = check_text(t, f'/*\n@include "absent.inc"\n*/\n{GOOD}')
+    equal((done.returncode, done.stderr), (EXIT_OK, ""), "in a comment")
+    done = check_text(t, GOOD + 'no_such_key = "\n@include ";\n')
+    equal(done.returncode, EXIT_CONFIG, "in a string")
+    check("include" not in done.stderr, f"complaints: {done.stderr}")
 
 
 def scenario_included_pipe_does_not_hang(t):
