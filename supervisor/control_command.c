@@ -6,6 +6,7 @@
 
 #include "lib/quantity.h"
 #include "lib/suggest.h"
+#include "supervisor/reopening.h"
 #include "supervisor/services.h"
 #include "supervisor/status.h"
 
@@ -102,12 +103,12 @@ static void run_reopen_logs(struct supervisor *s, struct control_client *client,
 {
     struct error error;
     (void)arguments;
-    if (supervisor_reopen_logs(s, &error) < 0) {
+    if (reopening_begin(s, &error) < 0) {
         control_refuse(client, error.text);
         return;
     }
     control_wait(client, CONTROL_WAIT_REOPEN);
-    services_check_reopened(s);
+    reopening_check(s);
 }
 
 static void run_scale(struct supervisor *s, struct control_client *client,

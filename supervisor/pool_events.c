@@ -6,6 +6,7 @@
 
 #include "lib/clock.h"
 #include "lib/signals.h"
+#include "supervisor/reopening.h"
 #include "supervisor/services.h"
 
 /* Is it the one that serves, or the one that will? */
@@ -80,7 +81,7 @@ static void on_pool_ended(void *owner, struct pool_process *pool)
                                           .said = !pool->end.signalled && pool->trouble[0] != '\0',
                                           .why = why.text});
     services_forget_pool(s, pool);
-    services_check_reopened(s);
+    reopening_check(s);
 }
 
 static void on_pool_ready(void *owner, struct pool_process *pool)
@@ -103,7 +104,7 @@ static void on_pool_health(void *owner, struct pool_process *pool)
 
 static void on_pool_reopened(void *owner)
 {
-    services_check_reopened(owner);
+    reopening_check(owner);
 }
 
 static void on_pool_leaving(void *owner, struct pool_process *pool)

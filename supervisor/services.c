@@ -93,14 +93,6 @@ void services_forget_pool(struct supervisor *s, struct pool_process *pool)
     pool_process_free(pool);
 }
 
-void services_check_reopened(struct supervisor *s)
-{
-    for (size_t i = 0; i < s->pool_count; i++)
-        if (s->pools[i]->reopening)
-            return;
-    control_answer_waiting(&s->control, CONTROL_WAIT_REOPEN, NULL);
-}
-
 /* Pools. */
 
 static int start_pool(struct supervisor *s, struct service *service, unsigned number,

@@ -33,9 +33,6 @@ void services_forget_pool(struct supervisor *s, struct pool_process *pool);
 /* Bring what is shown of them up to date. */
 void services_update(struct supervisor *s);
 
-/* Answer who waits for the logs to be reopened, where every pool has done it. */
-void services_check_reopened(struct supervisor *s);
-
 /* Change the workers of one service (NULL: of every fixed pool) to VALUE, or by it. Returns how
  * many services changed; ERROR says why one did not. */
 int services_scale(struct supervisor *s, const char *name, int64_t value, bool relative,

@@ -9,7 +9,6 @@
  */
 #include "supervisor/supervisor.h"
 
-#include "include/channel.h"
 #include "lib/clock.h"
 #include "lib/fds.h"
 #include "lib/log_sink.h"
@@ -21,10 +20,10 @@
 #include "supervisor/pool_environment.h"
 #include "supervisor/service_manager.h"
 #include "supervisor/services.h"
+#include "supervisor/signal_events.h"
 #include "supervisor/stop.h"
 #include "supervisor/upgrade_adopt.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
@@ -32,90 +31,6 @@
 #define IN_USE_RETRY_MS 1000
 
 extern char **environ;
-
-/* Commands that come as signals. */
-
-static void scale_all(struct supervisor *s, int64_t by)
-{
-    struct error error = {.text = "no service has a fixed number of workers"};
-    if (services_scale(s, NULL, by, true, &error) == 0)
-        log_warning("%s", error.text);
-}
-
-static void request(struct supervisor *s, enum core_event_type type)
-{
-    dispatch_event(s, (struct core_event){.type = type});
-}
-
-static void on_signal_number(struct supervisor *s, int number)
-{
-    struct error error;
-    switch (number) {
-    case SIGHUP:
-        reload_request(s);
-        break;
-    case SIGTERM:
-    case SIGQUIT:
-        request(s, CORE_ON_STOP);
-        break;
-    case SIGINT:
-        request(s, CORE_ON_STOP_NOW);
-        break;
-    case SIGUSR1:
-        if (supervisor_reopen_logs(s, &error) < 0)
-            log_warning("%s", error.text);
-        break;
-    case SIGUSR2:
-        request(s, CORE_ON_UPGRADE);
-        break;
-    case SIGTTIN:
-        scale_all(s, 1);
-        break;
-    case SIGTTOU:
-        scale_all(s, -1);
-        break;
-    case SIGCHLD: /* pools are watched by pidfd; this may be somebody else */
-        orphans_look(&s->orphans, clock_now_ms());
-        break;
-    default:
-        break;
-    }
-}
-
-static void on_signals(struct loop_source *source, uint32_t events)
-{
-    int number;
-    (void)events;
-    while ((number = signals_next(source->fd)) != 0)
-        on_signal_number(source->owner, number);
-}
-
-int supervisor_reopen_logs(struct supervisor *s, struct error *error)
-{
-    if (!s->config->log.file)
-        return error_set(error, EXIT_CODE_FAILURE,
-                         "the log goes to standard error: there is no log.file to reopen");
-    int fd = log_sink_open_file(s->config->log.file, error);
-    if (fd < 0)
-        return -1;
-    log_sink_switch(fd);
-    int deaf = 0;
-    for (size_t i = 0; i < s->pool_count; i++) {
-        struct pool_process *pool = s->pools[i];
-        const struct core_service *core =
-            pool->service ? core_service_find(&s->core, pool->service->number) : NULL;
-        /* One that a reload prepares may have another log already. */
-        if (core && core->reloading && core->coming == pool->number)
-            continue;
-        pool->reopening = pool_process_tell(pool, CHANNEL_REOPEN, 0, fd) == 0;
-        deaf += !pool->reopening && !pool->leaving;
-    }
-    close(fd);
-    log_info("log file reopened");
-    return deaf == 0 ? 0
-                     : error_set(error, EXIT_CODE_FAILURE,
-                                 "%d pools do not take messages: they write to the old log", deaf);
-}
 
 /* The inits. */
 
@@ -170,7 +85,7 @@ static int init_pid_file(struct supervisor *s, struct error *error)
 
 static int init_loop(struct supervisor *s, struct error *error)
 {
-    s->signals = (struct loop_source){-1, on_signals, s};
+    s->signals = (struct loop_source){-1, signal_events_read, s};
     if (loop_init(&s->loop) == 0 && (s->signals.fd = signals_open()) >= 0 &&
         loop_add(&s->loop, &s->signals, EPOLLIN) == 0)
         return 0;

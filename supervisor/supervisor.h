@@ -59,7 +59,4 @@ enum exit_code supervisor_run(struct supervisor *s);
 /* Action of the core (core.h): every service is READY. */
 void supervisor_ready(struct supervisor *s, const struct core_action *action);
 
-/* Open the log file anew, here and in every pool. 0, or -1 with ERROR. */
-int supervisor_reopen_logs(struct supervisor *s, struct error *error);
-
 #endif
