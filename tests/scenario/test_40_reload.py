@@ -452,6 +452,13 @@ def scenario_stop_during_a_reload(t):
     d.wait_exit(0)
 
 
+def coming_pool(d, present):
+    """Its pid, when there is another pool than PRESENT."""
+    return wait_until(lambda: [pid for pid, about in process_table().items()
+                               if about[2] == d.pid and pid != present and
+                               about[0] == "preforkd-pool"], "the new pool is there")[0]
+
+
 def scenario_pool_dies_during_a_reload(t):
     """The serving pool is killed while the new one is being prepared. Its service does not wait for
     the outcome: the reload is refused, and another pool serves with the old configuration."""
@@ -463,8 +470,9 @@ def scenario_pool_dies_during_a_reload(t):
     d.write()
     with Client(d.control) as client:
         client.send(b"reload\n")
-        d.wait_log(msg=f"reloading {d.file}")
-        send_signal(d.pool_pid(), signal.SIGKILL)
+        present = d.pool_pid()
+        coming_pool(d, present)
+        send_signal(present, signal.SIGKILL)
         answer = json.loads(client.recv_all())
     equal(answer["ok"], False, "answer")
     matches("service greet: its pool was ended by SIGKILL", answer["error"], "reason")
@@ -484,12 +492,7 @@ def scenario_coming_pool_dies_during_a_reload(t):
     d.write()
     with Client(d.control) as client:
         client.send(b"reload\n")
-
-        def coming():
-            table = process_table()
-            return [pid for pid, about in table.items()
-                    if about[2] == d.pid and pid != old and about[0] == "preforkd-pool"]
-        send_signal(wait_until(coming, "the new pool is there")[0], signal.SIGKILL)
+        send_signal(coming_pool(d, old), signal.SIGKILL)
         answer = json.loads(client.recv_all())
         equal(answer["ok"], False, "answer")
         matches("SIGKILL before it was ready", answer["error"], "reason")
