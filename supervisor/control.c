@@ -21,6 +21,8 @@
 
 #define CLIENT_LIMIT_MS 5000 /* to send a request, and again to take the answer */
 #define PAUSE_MS        1000 /* without accepting, where descriptors or memory ran out */
+/* A reload may take as long as connections last: what is asked besides has places of its own. */
+#define WAITING_MAX (CONTROL_CLIENTS_MAX - 4)
 
 static void drop(struct control_client *client)
 {
@@ -94,11 +96,25 @@ void control_refuse(struct control_client *client, const char *problem)
     send_object(client, json_pack("{s:b, s:o}", "ok", 0, "error", control_text(problem)));
 }
 
-void control_wait(struct control_client *client, enum control_wait wait)
+static int count_waiting(const struct control *control)
 {
+    int count = 0;
+    for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
+        count +=
+            control->clients[i].source.fd >= 0 && control->clients[i].wait != CONTROL_WAIT_NONE;
+    return count;
+}
+
+bool control_wait(struct control_client *client, enum control_wait wait)
+{
+    if (wait != CONTROL_WAIT_STOP && count_waiting(client->control) >= WAITING_MAX) {
+        control_refuse(client, "too many requests wait already; ask again when they are answered");
+        return false;
+    }
     client->wait = wait;
     client->deadline_ms =
         wait == CONTROL_WAIT_REOPEN ? clock_now_ms() + CLIENT_LIMIT_MS : CLOCK_NEVER;
+    return true;
 }
 
 void control_answer_waiting(struct control *control, enum control_wait wait, const char *problem)

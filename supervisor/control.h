@@ -87,8 +87,9 @@ void control_refuse(struct control_client *client, const char *problem);
 /* TEXT as JSON; escaped where it is not UTF-8 (it may quote a file, or have been cut). */
 json_t *control_text(const char *text);
 
-/* No answer yet: it comes with control_answer_waiting(). */
-void control_wait(struct control_client *client, enum control_wait wait);
+/* No answer yet: it comes with control_answer_waiting(). False: too many wait, it was refused; but
+ * who stops preforkd, and so ends all waiting, never is. */
+bool control_wait(struct control_client *client, enum control_wait wait);
 
 /* Answer all who wait for WAIT: PROBLEM NULL means it went well. */
 void control_answer_waiting(struct control *control, enum control_wait wait, const char *problem);

@@ -37,26 +37,30 @@ static void run_workers(struct supervisor *s, struct control_client *client,
         control_answer(client, status_workers(s, name));
 }
 
-static void reload(struct supervisor *s, struct control_client *client)
+static bool wait_for_reload(const struct supervisor *s, struct control_client *client)
 {
     bool later = s->core.change != CORE_CHANGE_NONE || s->core.phase == CORE_STARTING;
-    control_wait(client, later ? CONTROL_WAIT_NEXT_RELOAD : CONTROL_WAIT_RELOAD);
-    reload_request(s);
+    return control_wait(client, later ? CONTROL_WAIT_NEXT_RELOAD : CONTROL_WAIT_RELOAD);
+}
+
+static void dry_run(struct supervisor *s, struct control_client *client)
+{
+    if (s->core.phase == CORE_STOPPING)
+        control_refuse(client, "preforkd is stopping");
+    else if (control_wait(client,
+                          s->dry_run.going ? CONTROL_WAIT_NEXT_DRY_RUN : CONTROL_WAIT_DRY_RUN))
+        dry_run_request(s);
 }
 
 static void run_reload(struct supervisor *s, struct control_client *client,
                        const struct arguments *arguments)
 {
-    if (arguments->count == 0)
-        reload(s, client);
-    else if (strcmp(arguments->words[0], "--dry-run") != 0)
+    if (arguments->count > 0 && strcmp(arguments->words[0], "--dry-run") != 0)
         control_refuse(client, "reload takes --dry-run or nothing");
-    else if (s->core.phase == CORE_STOPPING)
-        control_refuse(client, "preforkd is stopping");
-    else {
-        control_wait(client, s->dry_run.going ? CONTROL_WAIT_NEXT_DRY_RUN : CONTROL_WAIT_DRY_RUN);
-        dry_run_request(s);
-    }
+    else if (arguments->count > 0)
+        dry_run(s, client);
+    else if (wait_for_reload(s, client))
+        reload_request(s);
 }
 
 /* Its next pool has new processes of what is on the disk now. */
@@ -70,11 +74,13 @@ static void run_restart(struct supervisor *s, struct control_client *client,
         control_refuse(client, error.text);
         return;
     }
+    if (!wait_for_reload(s, client))
+        return;
     for (size_t i = 0; i < s->service_count; i++)
         if (!name || strcmp(name, s->services[i]->name) == 0)
             dispatch_event(
                 s, (struct core_event){.type = CORE_ON_RESTART, .service = s->services[i]->number});
-    reload(s, client);
+    reload_request(s);
 }
 
 static void run_upgrade(struct supervisor *s, struct control_client *client,
@@ -82,8 +88,8 @@ static void run_upgrade(struct supervisor *s, struct control_client *client,
 {
     bool later = s->core.upgrading && s->core.change != CORE_CHANGE_CHECKING;
     (void)arguments;
-    control_wait(client, later ? CONTROL_WAIT_NEXT_UPGRADE : CONTROL_WAIT_UPGRADE);
-    dispatch_event(s, (struct core_event){.type = CORE_ON_UPGRADE});
+    if (control_wait(client, later ? CONTROL_WAIT_NEXT_UPGRADE : CONTROL_WAIT_UPGRADE))
+        dispatch_event(s, (struct core_event){.type = CORE_ON_UPGRADE});
 }
 
 static void run_stop(struct supervisor *s, struct control_client *client,
@@ -107,8 +113,8 @@ static void run_reopen_logs(struct supervisor *s, struct control_client *client,
         control_refuse(client, error.text);
         return;
     }
-    control_wait(client, CONTROL_WAIT_REOPEN);
-    reopening_check(s);
+    if (control_wait(client, CONTROL_WAIT_REOPEN))
+        reopening_check(s);
 }
 
 static void run_scale(struct supervisor *s, struct control_client *client,

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The control socket and preforkctl: what they tell, who may ask, and that no client of it can
 delay the supervisor."""
+import collections
+import contextlib
 import json
 import os
 import re
@@ -10,6 +12,7 @@ import stat
 import subprocess
 
 from harness import *
+from test_45_drain import slow_reload, slow_reloads
 
 
 # ---- what is told
@@ -255,6 +258,25 @@ def scenario_stalled_client_delays_nobody(t):
         with Client(d.port) as client:
             equal(client.ask(b"x"), b"x", "echo")
         equal(half.recv_all() + silent.recv_all(), b"", "both are dropped")
+
+
+def scenario_who_waits_keeps_nobody_out(t):
+    """A reload takes long, and everybody wants one: some are told that enough wait already; status
+    is answered, and stop obeyed."""
+    d, cause = slow_reloads(t)
+    d.expect("abandoned")
+    with contextlib.ExitStack() as stack:
+        waiting = [stack.enter_context(slow_reload(d, cause))]
+        for line in (b"reload\n", b"upgrade\n", b"restart\n") * 5:
+            waiting.append(stack.enter_context(Client(d.control)).send(line))
+        for _ in range(20):
+            equal(d.status()["state"], "running", "state")
+        matches("too many requests wait", d.refused("reload"), "one more")
+        d.result("stop --now")
+        d.wait_exit(0)
+        said = collections.Counter(json.loads(client.recv_all()).get("error") for client in waiting)
+    check(said["preforkd is stopping"] == 12, f"the others have waited: {said}")
+    os.unlink(cause)
 
 
 def scenario_request_in_pieces(t):
