@@ -42,6 +42,7 @@ void log_configure(enum log_level level, enum log_format format)
 {
     self.level = level;
     self.format = format;
+    tzset(); /* gmtime_r reads the zone's file the first time: children shall not, one by one */
 }
 
 bool log_enabled(enum log_level level)

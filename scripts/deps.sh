@@ -51,11 +51,11 @@ if command -v apt-get >/dev/null 2>&1; then
     esac
 elif command -v dnf >/dev/null 2>&1; then
     $as_root dnf install -y gcc make pkgconf-pkg-config libconfig-devel jansson-devel \
-        libcmocka-devel python3 glibc-gconv-extra
+        libcmocka-devel python3 glibc-gconv-extra strace
 elif command -v apk >/dev/null 2>&1; then
-    $as_root apk add gcc musl-dev linux-headers make pkgconf libconfig-dev jansson-dev cmocka-dev python3
+    $as_root apk add gcc musl-dev linux-headers make pkgconf libconfig-dev jansson-dev cmocka-dev python3 strace
 elif command -v pacman >/dev/null 2>&1; then
-    $as_root pacman -S --needed --noconfirm gcc make pkgconf libconfig jansson cmocka python
+    $as_root pacman -S --needed --noconfirm gcc make pkgconf libconfig jansson cmocka python strace
 else
     echo "deps.sh: no apt-get, dnf, apk or pacman here; install by hand:" $wanted >&2
     exit 1

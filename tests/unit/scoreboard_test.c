@@ -91,13 +91,53 @@ static void nobody_changes_its_size(void **state)
     assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 }
 
-static void structures_share_no_cache_line(void **state)
+/* Who writes a line of the mapping: a structure of a slot, or the header. */
+#define WRITER_NOBODY 0
+#define WRITER_POOL   1
+#define WRITER_WORKER 2 /* and those that follow: of slot 0, 1 ... */
+
+static void mark_written(int *writers, size_t offset, size_t size, int writer)
+{
+    for (size_t line = offset / SCOREBOARD_LINE; line <= (offset + size - 1) / SCOREBOARD_LINE;
+         line++) {
+        if (writers[line] != WRITER_NOBODY)
+            assert_int_equal(writers[line], writer);
+        writers[line] = writer;
+    }
+}
+
+/* By offsets from the start of the mapping, which is that of a page. */
+static void no_cache_line_has_two_writers(void **state)
+{
+    int writers[(sizeof(struct scoreboard) + SLOTS * sizeof(struct scoreboard_slot)) /
+                SCOREBOARD_LINE] = {0};
+    (void)state;
+    assert_int_equal((uintptr_t)board % SCOREBOARD_LINE, 0);
+    mark_written(writers, offsetof(struct scoreboard, header), sizeof board->header, WRITER_POOL);
+    for (size_t i = 0; i < SLOTS; i++) {
+        size_t slot = offsetof(struct scoreboard, slots) + i * sizeof(struct scoreboard_slot);
+        assert_ptr_equal((char *)board + slot, &board->slots[i]);
+        mark_written(writers, slot + offsetof(struct scoreboard_slot, keeper),
+                     sizeof board->slots[i].keeper, WRITER_POOL);
+        mark_written(writers, slot + offsetof(struct scoreboard_slot, worker),
+                     sizeof board->slots[i].worker, WRITER_WORKER + (int)i);
+    }
+}
+
+#define LINE_OF(field) (offsetof(struct scoreboard_worker, field) / SCOREBOARD_LINE)
+
+/* A connection dirties two lines: what every byte and every connection changes, and its peer. */
+static void a_connection_writes_two_lines(void **state)
 {
     (void)state;
-    for (uint32_t i = 0; i < SLOTS; i++) {
-        assert_int_equal((uintptr_t)&board->slots[i].keeper % SCOREBOARD_LINE, 0);
-        assert_int_equal((uintptr_t)&board->slots[i].worker % SCOREBOARD_LINE, 0);
-    }
+    assert_int_equal(LINE_OF(phase), 0);
+    assert_int_equal(LINE_OF(sequence), 0);
+    assert_int_equal(LINE_OF(connections), 0);
+    assert_int_equal(LINE_OF(bytes_in), 0);
+    assert_int_equal(LINE_OF(bytes_out), 0);
+    assert_int_equal(LINE_OF(started_ms), 0);
+    assert_int_equal(LINE_OF(moved_ms), 0);
+    assert_true(LINE_OF(peer[3]) <= 1);
 }
 
 static void view_shows_what_was_written(void **state)
@@ -410,7 +450,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(new_board_is_zeroed_and_whole, make, release),
         cmocka_unit_test_setup_teardown(nobody_changes_its_size, make, release),
-        cmocka_unit_test_setup_teardown(structures_share_no_cache_line, make, release),
+        cmocka_unit_test_setup_teardown(no_cache_line_has_two_writers, make, release),
+        cmocka_unit_test(a_connection_writes_two_lines),
         cmocka_unit_test_setup_teardown(view_shows_what_was_written, make, release),
         cmocka_unit_test_setup_teardown(view_of_rubbish_stays_in_range, make, release),
         cmocka_unit_test_setup_teardown(peer_is_shown_while_the_client_is_there, make, release),
