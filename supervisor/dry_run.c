@@ -5,9 +5,12 @@
 #include "supervisor/dry_run.h"
 
 #include "lib/clock.h"
+#include "lib/log_sink.h"
 #include "supervisor/listener_try.h"
 #include "supervisor/reload_report.h"
-#include "supervisor/supervisor.h"
+#include "supervisor/services.h"
+
+#include <unistd.h>
 
 static void begin(struct supervisor *s);
 
@@ -22,10 +25,25 @@ static void conclude(struct supervisor *s, json_t *report, const char *problem)
         begin(s);
 }
 
+/* A file that is made for the attempt goes again. */
+static int try_log(const char *file, struct error *error)
+{
+    bool is_there = access(file, F_OK) == 0;
+    int fd = log_sink_open_file(file, error);
+    if (fd < 0)
+        return -1;
+    if (!is_there)
+        unlink(file);
+    close(fd);
+    return 0;
+}
+
 static int examine(struct supervisor *s, const struct config *next, struct reload_plan *plan,
                    struct error *error)
 {
-    if (reload_plan_make(plan, s->config, next, error) < 0)
+    const char *log = reload_new_log(s->config, next);
+    if (reload_plan_make(plan, s->config, next, error) < 0 ||
+        services_check_limits(next, error) < 0 || (log && try_log(log, error) < 0))
         return -1;
     return listener_try(&s->listeners, next, error);
 }

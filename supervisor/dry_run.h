@@ -2,9 +2,9 @@
  *
  * dry_run - `preforkctl reload --dry-run`: what a reload would do, without doing any of it.
  *
- * The file is read and compared, and addresses that are new are bound and let go at once, as a
- * reload would find out. What only the new pools can tell (does the program start?) is not tried:
- * that is for `preforkd -t`.
+ * The file is read and compared, a log file that is new is opened, and addresses that are new are
+ * bound, and let go at once, as a reload would find out. What only the new pools can tell (does the
+ * program start?) is not tried: that is for `preforkd -t`.
  */
 #ifndef SUPERVISOR_DRY_RUN_H
 #define SUPERVISOR_DRY_RUN_H

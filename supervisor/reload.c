@@ -95,13 +95,19 @@ void reload_read(struct supervisor *s, const struct core_action *action)
 /* Binding: everything, before the first pool is started: a taken port must not cost a single one.
  */
 
-/* The log of the new configuration, where it is another one: its pools start with it already. */
+const char *reload_new_log(const struct config *now, const struct config *next)
+{
+    const char *before = now->log.file, *after = next->log.file;
+    return after && before && strcmp(before, after) == 0 ? NULL : after;
+}
+
+/* The pools of the new configuration start with its log already. */
 static int open_log(struct supervisor *s, struct error *error)
 {
-    const char *before = s->config->log.file, *after = s->reload.next->log.file;
-    if (!after || (before && strcmp(before, after) == 0))
+    const char *file = reload_new_log(s->config, s->reload.next);
+    if (!file)
         return 0;
-    s->reload.log = log_sink_open_file(after, error);
+    s->reload.log = log_sink_open_file(file, error);
     return s->reload.log < 0 ? -1 : 0;
 }
 

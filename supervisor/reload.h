@@ -43,6 +43,9 @@ void reload_committed(struct supervisor *s, const struct core_action *action);
 void reload_roll_back(struct supervisor *s, const struct core_action *action);
 void reload_waits(struct supervisor *s, const struct core_action *action);
 
+/* The log file of NEXT where it is another one than that of NOW; else NULL. */
+const char *reload_new_log(const struct config *now, const struct config *next);
+
 /* The rows of CONFIG for the core, one per service, all of them changed. The caller frees. */
 struct core_row *reload_rows(const struct supervisor *s, const struct config *config);
 

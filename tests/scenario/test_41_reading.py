@@ -311,6 +311,7 @@ def scenario_dry_run_tells_what_would_change(t):
 def scenario_dry_run_tells_what_would_be_refused(t):
     """As the reload would: the file's errors, keys that stay, addresses that are taken."""
     d = t.daemon(echo={"workers": 1}).start()
+    good = d.config_text()
     def refused(pattern):
         done = d.ctl("reload", "--dry-run")
         equal((done.returncode, done.stdout), (1, ""), "exit code and output")
@@ -331,6 +332,11 @@ def scenario_dry_run_tells_what_would_be_refused(t):
     refused(r"preforkd\.conf:\d+: service hello: fd://nobody: ")
     check(not os.path.exists(t.path("new.sock")), "no socket file is left")
     check(not os.path.exists(t.path("new.sock.lock")), "no lock file is left")
+    rewrite(d, good + f'log = {{ file = "{t.path("absent", "log")}"; }};\n')
+    refused("cannot open the log file .*absent/log: No such file or directory")
+    rewrite(d, good + f'log = {{ file = "{t.path("new.log")}"; }};\n')
+    equal(d.ctl("reload", "--dry-run").returncode, 0, "a log file that can be made")
+    check(not os.path.exists(t.path("new.log")), "no log file is left")
     matches("--dry-run or nothing", d.refused("reload --dry"), "another argument")
     serves(d)
     equal(d.status()["generation"], 1, "generation")
