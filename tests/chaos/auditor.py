@@ -79,18 +79,18 @@ EXCUSES = {"down": ("refused", *CUTS), "stopped": ("refused",)}
 def check_losses(herds, journal, obituaries):
     """How many were cut with their worker, and how many found no supervisor; all have a reason."""
     cut, nobody = [], 0
+    excuses = [(row, names) for action, names in EXCUSES.items() for row in journal.of(action)]
     for loss in (loss for herd in herds for loss in herd.lost):
-        excused = {name for action, names in EXCUSES.items() for name in names
-                   if any(during(loss, row) for row in journal.of(action))}
-        if loss["class"] in excused:
+        if any(loss["class"] in names and during(loss, row) for row, names in excuses):
             nobody += 1
         elif loss["class"] in CUTS:
             cut.append(loss)
         else:
             raise Failure(f"lost without any reason: {loss}; {around(loss, journal)}")
     for loss, row in name_culprits(cut, journal, obituaries):
-        check(row, f"lost, and no worker that was killed then had it: {loss}; "
-              f"{around(loss, journal)}")
+        if not row:
+            raise Failure(f"lost, and no worker that was killed then had it: {loss}; "
+                          f"{around(loss, journal)}")
     return len(cut), nobody
 
 
