@@ -41,6 +41,11 @@ void worker_table_init(struct worker_table *table, struct loop *loop,
     table->entries = memory_zeroed(slots, sizeof *table->entries);
     for (uint32_t i = 0; i < slots; i++)
         table->entries[i] = BLANK_ENTRY;
+    for (int state = SCOREBOARD_FREE; state <= SCOREBOARD_DRAINING; state++)
+        slot_set_init(&table->by_state[state], slots);
+    for (uint32_t i = 0; i < slots; i++)
+        slot_set_add(&table->by_state[SCOREBOARD_FREE], i);
+    pid_index_init(&table->pids, slots);
 }
 
 static int64_t *counter(struct worker_table *table, enum scoreboard_state state)
@@ -59,7 +64,7 @@ static int64_t *counter(struct worker_table *table, enum scoreboard_state state)
     return &free_slots;
 }
 
-/* The only writer of a state: keeps the counters and the scoreboard in step. */
+/* The only writer of a state: keeps counters, sets and the scoreboard in step. */
 static void set_state(struct worker_table *table, uint32_t slot, enum scoreboard_state state)
 {
     struct worker_entry *entry = &table->entries[slot];
@@ -75,6 +80,8 @@ static void set_state(struct worker_table *table, uint32_t slot, enum scoreboard
         --*counter(table, entry->state);
     if (state != SCOREBOARD_FREE)
         ++*counter(table, state);
+    slot_set_remove(&table->by_state[entry->state], slot);
+    slot_set_add(&table->by_state[state], slot);
     entry->state = state;
     SCOREBOARD_STORE(table->plan->scoreboard->slots[slot].keeper.state, (uint32_t)state);
 }
@@ -103,27 +110,32 @@ static void settle_counters(struct worker_table *table, uint32_t slot)
     SCOREBOARD_STORE(worker->sequence, (worker->sequence + 1) & ~1u);
 }
 
+/* True where it is READY now and was not. */
+static bool notice_ready(struct worker_table *table, uint32_t slot)
+{
+    const struct scoreboard_worker *worker = &table->plan->scoreboard->slots[slot].worker;
+    if (table->entries[slot].state != SCOREBOARD_STARTING || worker->phase == SCOREBOARD_UNBORN)
+        return false;
+    table->entries[slot].ready_ms = clock_now_ms();
+    set_state(table, slot, SCOREBOARD_READY);
+    return true;
+}
+
 void worker_table_notice_ready(struct worker_table *table)
 {
+    const struct slot_set *starting = &table->by_state[SCOREBOARD_STARTING];
     bool any = false;
-    for (uint32_t slot = 0; slot < table->slots && table->starting > 0; slot++) {
-        const struct scoreboard_worker *worker = &table->plan->scoreboard->slots[slot].worker;
-        if (table->entries[slot].state != SCOREBOARD_STARTING || worker->phase == SCOREBOARD_UNBORN)
-            continue;
-        table->entries[slot].ready_ms = clock_now_ms();
-        set_state(table, slot, SCOREBOARD_READY);
-        any = true;
-    }
+    for (uint32_t slot = slot_set_next(starting, 0); slot != SLOT_SET_NONE;
+         slot = slot_set_next(starting, slot + 1))
+        any |= notice_ready(table, slot);
     if (any)
         table->got_ready(table);
 }
 
 struct worker_entry *worker_table_find(struct worker_table *table, pid_t pid)
 {
-    for (uint32_t slot = 0; slot < table->slots; slot++)
-        if (table->entries[slot].child.pidfd >= 0 && table->entries[slot].child.pid == pid)
-            return &table->entries[slot];
-    return NULL;
+    uint32_t slot = pid_index_find(&table->pids, pid);
+    return slot == PID_INDEX_NONE ? NULL : &table->entries[slot];
 }
 
 uint32_t worker_table_slot(const struct worker_table *table, const struct worker_entry *entry)
@@ -137,7 +149,15 @@ void worker_table_ready(struct worker_table *table, uint32_t slot)
     if (table->entries[slot].state != SCOREBOARD_STARTING)
         return;
     SCOREBOARD_STORE(table->plan->scoreboard->slots[slot].worker.phase, SCOREBOARD_IDLE);
-    worker_table_notice_ready(table);
+    notice_ready(table, slot);
+    table->got_ready(table);
+}
+
+static void vacate(struct worker_table *table, uint32_t slot)
+{
+    settle_counters(table, slot);
+    set_state(table, slot, SCOREBOARD_FREE);
+    table->entries[slot] = BLANK_ENTRY;
 }
 
 static void on_pidfd(struct loop_source *source, uint32_t events)
@@ -148,7 +168,8 @@ static void on_pidfd(struct loop_source *source, uint32_t events)
     uint32_t slot = worker_table_slot(table, entry);
     struct child_end end;
     (void)events;
-    worker_table_notice_ready(table); /* it may have been READY, and we not have looked yet */
+    if (notice_ready(table, slot)) /* and we have not looked yet */
+        table->got_ready(table);
     loop_remove(table->loop, source);
     if (worker_table_is_program(table, table->plan->scoreboard->slots[slot].worker.phase))
         stray_end_group(entry->child.pid, SIGTERM);
@@ -156,21 +177,20 @@ static void on_pidfd(struct loop_source *source, uint32_t events)
         loop_add(table->loop, source, EPOLLIN);
         return;
     }
+    pid_index_remove(&table->pids, slot); /* it may be somebody else's from now on */
     error_pipe_close(&entry->errors);
     struct worker_entry ended = *entry;
     table->ended(table, slot, &ended, &end);
     cgroup_ended(&table->cgroup, slot,
                  clock_deadline(clock_now_ms(), table->plan->service->kill_timeout));
-    settle_counters(table, slot);
-    set_state(table, slot, SCOREBOARD_FREE);
-    *entry = BLANK_ENTRY;
+    vacate(table, slot);
 }
 
 static int free_slot(const struct worker_table *table, uint32_t *slot)
 {
-    for (*slot = 0; *slot < table->slots; ++*slot)
-        if (table->entries[*slot].state == SCOREBOARD_FREE)
-            return 0;
+    *slot = slot_set_next(&table->by_state[SCOREBOARD_FREE], 0);
+    if (*slot != SLOT_SET_NONE)
+        return 0;
     errno = EBUSY;
     return -1;
 }
@@ -180,8 +200,10 @@ static int watch(struct worker_table *table, struct worker_entry *entry, pid_t p
     if (child_adopt(&entry->child, pid) < 0)
         return -1;
     entry->source = (struct loop_source){entry->child.pidfd, on_pidfd, table};
-    if (loop_add(table->loop, &entry->source, EPOLLIN) == 0)
+    if (loop_add(table->loop, &entry->source, EPOLLIN) == 0) {
+        pid_index_add(&table->pids, worker_table_slot(table, entry), pid);
         return 0;
+    }
     child_discard(&entry->child);
     return -1;
 }
@@ -257,9 +279,7 @@ static void cancel_order(struct worker_table *table, uint32_t slot)
 {
     struct worker_entry *entry = &table->entries[slot];
     error_pipe_close(&entry->errors);
-    settle_counters(table, slot);
-    set_state(table, slot, SCOREBOARD_FREE);
-    *entry = BLANK_ENTRY;
+    vacate(table, slot);
 }
 
 /* A program that serves a connection hears nothing from us until that has to end. */
@@ -302,7 +322,8 @@ int worker_table_copied(struct worker_table *table, int maker, uint32_t slot, pi
         return -1;
     }
     SCOREBOARD_STORE(table->plan->scoreboard->slots[slot].keeper.pid, pid);
-    worker_table_notice_ready(table); /* of a cold program it is READY from its birth */
+    if (notice_ready(table, slot)) /* of a cold program it is from its birth */
+        table->got_ready(table);
     catch_up(table, entry);
     return 0;
 }
@@ -314,14 +335,24 @@ void worker_table_uncopied(struct worker_table *table, int maker)
             cancel_order(table, slot);
 }
 
+/* The highest one below END that has not been told to leave. */
+static uint32_t staying_below(const struct worker_table *table, uint32_t end)
+{
+    uint32_t ready = slot_set_previous(&table->by_state[SCOREBOARD_READY], end);
+    uint32_t starting = slot_set_previous(&table->by_state[SCOREBOARD_STARTING], end);
+    if (ready == SLOT_SET_NONE || starting == SLOT_SET_NONE)
+        return ready == SLOT_SET_NONE ? starting : ready;
+    return ready > starting ? ready : starting;
+}
+
 static int64_t drain_those(struct worker_table *table, int64_t count, bool busy_too,
                            int64_t leave_by_ms)
 {
-    for (uint32_t slot = table->slots; slot-- > 0 && count > 0;) {
+    for (uint32_t slot = staying_below(table, table->slots); slot != SLOT_SET_NONE && count > 0;
+         slot = staying_below(table, slot)) {
         struct worker_entry *entry = &table->entries[slot];
         const struct scoreboard_worker *worker = &table->plan->scoreboard->slots[slot].worker;
-        if ((entry->state != SCOREBOARD_READY && entry->state != SCOREBOARD_STARTING) ||
-            (scoreboard_is_busy(worker->phase) && !busy_too))
+        if (scoreboard_is_busy(worker->phase) && !busy_too)
             continue;
         entry->notice.leave_by_ms = leave_by_ms;
         set_state(table, slot, SCOREBOARD_DRAINING); /* first: a program that is being started warm

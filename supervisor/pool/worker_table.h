@@ -14,6 +14,8 @@
 #include "supervisor/pool/cgroup.h"
 #include "supervisor/pool/deadline.h"
 #include "supervisor/pool/error_pipe.h"
+#include "supervisor/pool/pid_index.h"
+#include "supervisor/pool/slot_set.h"
 
 struct worker_entry {
     struct child child;
@@ -39,7 +41,9 @@ struct worker_table {
      * its maker, or -1 and errno. worker_table_copied() comes later, or worker_table_uncopied(). */
     int (*order)(struct worker_table *table, uint32_t slot, int error_fd);
     struct worker_entry *entries;
-    int64_t starting, ready, draining; /* entries in each state */
+    struct slot_set by_state[SCOREBOARD_DRAINING + 1]; /* which entries are in each state */
+    struct pid_index pids;                             /* of those that have a child */
+    int64_t starting, ready, draining;                 /* entries in each state */
     /* Called when workers became READY. */
     void (*got_ready)(struct worker_table *table);
     /* Called when a worker ended; ENDED is a copy of its entry, which will be FREE. */
@@ -74,8 +78,8 @@ void worker_table_ready(struct worker_table *table, uint32_t slot);
 /* SIGKILL to one; WHY completes "worker 4711 …" in the log. */
 void worker_table_kill(struct worker_table *table, uint32_t slot, const char *why);
 
-/* Tell COUNT workers to leave, idle ones first; connections that they have in hand may go on until
- * LEAVE_BY_MS. Already leaving ones are not counted. */
+/* Tell COUNT workers to leave, idle ones first, from the highest slot down; connections that they
+ * have in hand may go on until LEAVE_BY_MS. Already leaving ones are not counted. */
 void worker_table_drain(struct worker_table *table, int64_t count, int64_t leave_by_ms);
 
 /* Is there a worker in SLOT that has no client? What it says of itself is believed. */

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * worker_table_test - which slots are taken, found READY and told to leave; the workers are on
+ * order (struct worker_table, order), so that there are no processes.
+ */
+#include "supervisor/pool/worker_table.h"
+
+#include "lib/clock.h"
+#include "lib/memory.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+/* cmocka wants the three above first. */
+#include <cmocka.h>
+
+#define SLOTS 200
+#define MAKER 1
+
+static struct config_service service;
+static struct worker_plan plan;
+static struct worker_table table;
+static uint32_t ordered; /* the last one */
+static int times_ready;
+
+static int order(struct worker_table *of, uint32_t slot, int error_fd)
+{
+    (void)of;
+    (void)error_fd;
+    ordered = slot;
+    return MAKER;
+}
+
+static void got_ready(struct worker_table *of)
+{
+    (void)of;
+    times_ready++;
+}
+
+static int newborn(void **state)
+{
+    size_t size = sizeof(struct scoreboard) + SLOTS * sizeof(struct scoreboard_slot);
+    void *board = aligned_alloc(SCOREBOARD_LINE, size);
+    (void)state;
+    memset(board, 0, size);
+    plan = (struct worker_plan){.service = &service, .scoreboard = board};
+    worker_table_init(&table, NULL, &plan, SLOTS);
+    table.order = order;
+    table.got_ready = got_ready;
+    times_ready = 0;
+    return 0;
+}
+
+static int release(void **state)
+{
+    (void)state;
+    free(plan.scoreboard);
+    return 0;
+}
+
+static void fork_all(int64_t count)
+{
+    while (count-- > 0)
+        assert_int_equal(worker_table_fork(&table), 0);
+}
+
+static void cannot_be_made(uint32_t slot)
+{
+    assert_int_equal(worker_table_copied(&table, MAKER, slot, -EAGAIN), -1);
+}
+
+static void say_ready(uint32_t slot)
+{
+    SCOREBOARD_STORE(plan.scoreboard->slots[slot].worker.phase, SCOREBOARD_IDLE);
+}
+
+static void lowest_free_slot_is_taken(void **state)
+{
+    (void)state;
+    for (uint32_t slot = 0; slot < SLOTS; slot++) {
+        fork_all(1);
+        assert_int_equal(ordered, slot);
+    }
+    assert_int_equal(worker_table_fork(&table), -1);
+    assert_int_equal(errno, EBUSY);
+    cannot_be_made(170);
+    cannot_be_made(65);
+    cannot_be_made(3);
+    const uint32_t expected[] = {3, 65, 170};
+    for (size_t i = 0; i < 3; i++) {
+        fork_all(1);
+        assert_int_equal(ordered, expected[i]);
+    }
+    assert_int_equal(worker_table_count(&table), SLOTS);
+}
+
+static void who_is_ready_is_noticed_once(void **state)
+{
+    (void)state;
+    fork_all(150);
+    worker_table_notice_ready(&table);
+    assert_int_equal(times_ready, 0);
+    say_ready(0);
+    say_ready(149);
+    worker_table_notice_ready(&table);
+    assert_int_equal(times_ready, 1);
+    assert_int_equal(table.ready, 2);
+    assert_int_equal(table.starting, 148);
+    assert_int_equal(table.entries[149].state, SCOREBOARD_READY);
+    assert_int_equal(table.entries[1].state, SCOREBOARD_STARTING);
+    worker_table_notice_ready(&table);
+    assert_int_equal(times_ready, 1);
+}
+
+static void idle_ones_leave_first_from_the_highest_slot_down(void **state)
+{
+    (void)state;
+    fork_all(100);
+    for (uint32_t slot = 0; slot < 90; slot++)
+        say_ready(slot);
+    worker_table_notice_ready(&table);
+    SCOREBOARD_STORE(plan.scoreboard->slots[89].worker.phase, SCOREBOARD_BUSY);
+    worker_table_drain(&table, 12, 1000);
+    for (uint32_t slot = 0; slot < 100; slot++) {
+        bool leaves = slot >= 87 && slot != 89;
+        assert_int_equal(table.entries[slot].state, leaves      ? SCOREBOARD_DRAINING
+                                                    : slot < 90 ? SCOREBOARD_READY
+                                                                : SCOREBOARD_STARTING);
+        assert_int_equal(table.entries[slot].notice.leave_by_ms, leaves ? 1000 : CLOCK_NEVER);
+    }
+    worker_table_drain(&table, INT64_MAX, 2000);
+    assert_int_equal(table.draining, 100);
+    assert_int_equal(table.entries[89].notice.leave_by_ms, 2000);
+    assert_int_equal(table.entries[88].notice.leave_by_ms, 1000);
+}
+
+static void nobody_has_a_pid_that_was_not_told(void **state)
+{
+    (void)state;
+    fork_all(3);
+    assert_null(worker_table_find(&table, 0));
+    assert_null(worker_table_find(&table, -1));
+    assert_null(worker_table_find(&table, 4711));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(lowest_free_slot_is_taken, newborn, release),
+        cmocka_unit_test_setup_teardown(who_is_ready_is_noticed_once, newborn, release),
+        cmocka_unit_test_setup_teardown(idle_ones_leave_first_from_the_highest_slot_down, newborn,
+                                        release),
+        cmocka_unit_test_setup_teardown(nobody_has_a_pid_that_was_not_told, newborn, release),
+    };
+    return cmocka_run_group_tests_name("worker_table", tests, NULL, NULL);
+}
