@@ -62,7 +62,8 @@
             "replace the pool in the background after a worker crashed, so that nobody can guess at its " \
             "address layout") \
     DURATION(kill_timeout, 5000, 10, CONFIG_DAY_MS, \
-             "how long a worker that was told to end its connection may take before SIGKILL") \
+             "how long a worker that has to end its connection, or to leave before it was " \
+             "ready, may take before SIGKILL") \
     DURATION(restart_delay, 100, 1, CONFIG_DAY_MS, \
              "hold-off after a worker died before it was ready; doubles each time") \
     DURATION(restart_delay_max, 30000, 1, CONFIG_DAY_MS, "longest such hold-off") \

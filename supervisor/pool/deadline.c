@@ -57,6 +57,15 @@ static struct deadline_verdict give_notice(const struct scoreboard_view *worker,
     return (struct deadline_verdict){DEADLINE_CUT, reason, next};
 }
 
+/* It has nobody in hand: what it is told it may not hear while its program starts. */
+static int64_t unready_due(const struct scoreboard_view *worker,
+                           const struct deadline_limits *limits,
+                           const struct deadline_notice *notice)
+{
+    int64_t due = clock_earlier(notice->leave_by_ms, worker->born_ms + limits->start_ms);
+    return clock_earlier(due, clock_deadline(notice->told_ms, limits->unready_ms));
+}
+
 struct deadline_verdict deadline_judge(const struct scoreboard_view *worker,
                                        const struct deadline_limits *limits,
                                        struct deadline_notice *notice, int64_t now_ms)
@@ -64,7 +73,7 @@ struct deadline_verdict deadline_judge(const struct scoreboard_view *worker,
     enum worker_end reason = WORKER_END_GRACEFUL;
     int64_t due = notice->leave_by_ms;
     if (worker->phase == SCOREBOARD_UNBORN)
-        return until(clock_earlier(due, worker->born_ms + limits->start_ms), now_ms, DEADLINE_KILL);
+        return until(unready_due(worker, limits, notice), now_ms, DEADLINE_KILL);
     if (scoreboard_is_busy(worker->phase))
         due = connection_due(worker, limits, notice, &reason);
     if (due <= now_ms)

@@ -19,11 +19,13 @@ struct deadline_limits {
     int64_t idle_ms;     /* idle_timeout, 0: none */
     int64_t lifetime_ms; /* max_lifetime, 0: none */
     int64_t kill_ms;     /* kill_timeout */
+    int64_t unready_ms;  /* for one that has to leave and is not READY; 0: as for any other */
 };
 
 /* What was said to a worker already; DEADLINE_NOTICE_NONE at its birth. */
 struct deadline_notice {
-    int64_t leave_by_ms; /* graceful_timeout after it was told to leave; CLOCK_NEVER before */
+    int64_t told_ms;     /* when it was told to leave; CLOCK_NEVER before */
+    int64_t leave_by_ms; /* graceful_timeout after that */
     bool given;          /* its connection was cut, or leave_by_ms has come */
     uint32_t sequence;   /* which connection */
     enum worker_end reason;
@@ -31,7 +33,8 @@ struct deadline_notice {
     int64_t kill_at_ms; /* SIGKILL when it is still at it by then */
 };
 
-#define DEADLINE_NOTICE_NONE ((struct deadline_notice){.leave_by_ms = CLOCK_NEVER})
+#define DEADLINE_NOTICE_NONE                                                                       \
+    ((struct deadline_notice){.told_ms = CLOCK_NEVER, .leave_by_ms = CLOCK_NEVER})
 
 /* After a cut for idleness the worker may find that bytes moved; it is looked at again then. */
 #define DEADLINE_LOOK_AGAIN_MS 50

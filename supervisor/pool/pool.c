@@ -55,9 +55,9 @@ static void fork_workers(struct pool *pool, int64_t count, bool restart)
 
 void pool_drain_workers(struct pool *pool, int64_t count, int64_t ms)
 {
-    int64_t leave_by = clock_now_ms() + ms;
-    worker_table_drain(&pool->table, count, leave_by);
-    pool->check_at_ms = clock_earlier(pool->check_at_ms, leave_by);
+    int64_t now = clock_now_ms();
+    worker_table_drain(&pool->table, count, now, now + ms);
+    pool->check_at_ms = now; /* they are judged by other limits now */
 }
 
 static void follow_policy(struct pool *pool, int64_t *wake_ms)
@@ -184,6 +184,9 @@ static void init_workers(struct pool *pool)
                                             .idle_ms = with_clock_error(service->idle_timeout),
                                             .lifetime_ms = with_clock_error(service->max_lifetime),
                                             .kill_ms = service->kill_timeout};
+    /* A program that accepts by itself may have clients before it says that it is ready. */
+    if (service->kind != CONFIG_LISTEN)
+        pool->limits.unready_ms = service->kill_timeout;
 }
 
 /* What this process lives by, whatever a handler's pool_init() has made of it: all signals come by

@@ -9,9 +9,9 @@
 
 #include <stdio.h>
 
-static const char *overdue(const struct scoreboard_view *view)
+static const char *overdue(const struct worker_entry *entry, const struct scoreboard_view *view)
 {
-    if (view->phase == SCOREBOARD_UNBORN)
+    if (view->phase == SCOREBOARD_UNBORN && entry->state == SCOREBOARD_STARTING)
         return "become ready";
     return scoreboard_is_busy(view->phase) ? "end its connection" : "leave";
 }
@@ -26,7 +26,7 @@ static void carry_out(struct worker_table *table, struct worker_entry *entry,
                            worker_cut_value(view->sequence, verdict.reason));
     } else if (verdict.action == DEADLINE_KILL && !entry->killed) {
         char why[64];
-        snprintf(why, sizeof why, "did not %s in time", overdue(view));
+        snprintf(why, sizeof why, "did not %s in time", overdue(entry, view));
         worker_table_kill(table, worker_table_slot(table, entry), why);
     }
 }

@@ -345,7 +345,7 @@ static uint32_t staying_below(const struct worker_table *table, uint32_t end)
     return ready > starting ? ready : starting;
 }
 
-static int64_t drain_those(struct worker_table *table, int64_t count, bool busy_too,
+static int64_t drain_those(struct worker_table *table, int64_t count, bool busy_too, int64_t now_ms,
                            int64_t leave_by_ms)
 {
     for (uint32_t slot = staying_below(table, table->slots); slot != SLOT_SET_NONE && count > 0;
@@ -354,6 +354,7 @@ static int64_t drain_those(struct worker_table *table, int64_t count, bool busy_
         const struct scoreboard_worker *worker = &table->plan->scoreboard->slots[slot].worker;
         if (scoreboard_is_busy(worker->phase) && !busy_too)
             continue;
+        entry->notice.told_ms = now_ms;
         entry->notice.leave_by_ms = leave_by_ms;
         set_state(table, slot, SCOREBOARD_DRAINING); /* first: a program that is being started warm
                                                         may miss the signal, and looks here */
@@ -364,10 +365,11 @@ static int64_t drain_those(struct worker_table *table, int64_t count, bool busy_
 }
 
 /* The second pass takes all that are left: one that was busy in the first may be idle by now. */
-void worker_table_drain(struct worker_table *table, int64_t count, int64_t leave_by_ms)
+void worker_table_drain(struct worker_table *table, int64_t count, int64_t now_ms,
+                        int64_t leave_by_ms)
 {
-    count = drain_those(table, count, false, leave_by_ms);
-    drain_those(table, count, true, leave_by_ms);
+    count = drain_those(table, count, false, now_ms, leave_by_ms);
+    drain_those(table, count, true, now_ms, leave_by_ms);
 }
 
 bool worker_table_may_accept(const struct worker_table *table, uint32_t slot)

@@ -80,7 +80,8 @@ void worker_table_kill(struct worker_table *table, uint32_t slot, const char *wh
 
 /* Tell COUNT workers to leave, idle ones first, from the highest slot down; connections that they
  * have in hand may go on until LEAVE_BY_MS. Already leaving ones are not counted. */
-void worker_table_drain(struct worker_table *table, int64_t count, int64_t leave_by_ms);
+void worker_table_drain(struct worker_table *table, int64_t count, int64_t now_ms,
+                        int64_t leave_by_ms);
 
 /* Is there a worker in SLOT that has no client? What it says of itself is believed. */
 bool worker_table_may_accept(const struct worker_table *table, uint32_t slot);

@@ -480,6 +480,20 @@ def slow_reload(d, cause, round=1, **echo):
     return client
 
 
+def scenario_stop_while_a_program_starts(t):
+    """Warm, it does not hear that it has to leave. It has nobody in hand, and so kill_timeout."""
+    d = t.daemon(echo={"workers": 1}).expect("abandoned|did not leave in time").start()
+    d.add("slow", handler={"type": "exec", "command": ["sleep", "3600"], "warm": "io"}, workers=2,
+          start_timeout="1h", graceful_timeout="1h", kill_timeout="100ms")
+    d.write()
+    with Client(d.control) as client:
+        client.send(b"reload\n")
+        wait_until(lambda: [about for about in process_table().values()
+                            if about[0] == "sleep" and about[2] in descendants(d.pid)], "it starts")
+        d.stop()
+        equal(answer_of(client)["error"], "preforkd is stopping", "reload")
+
+
 def scenario_scale_during_a_reload_counts(t):
     """It came later, so it is what counts when the reload is done, though that brings a number, too."""
     d, cause = slow_reloads(t)

@@ -82,6 +82,23 @@ static void leaving_worker_that_never_was_ready(void **state)
     expect(1000, DEADLINE_KILL, CLOCK_NEVER);
 }
 
+/* Nobody is in its hands: it has not all the time that connections have. */
+static void leaving_worker_that_does_not_hear_it(void **state)
+{
+    (void)state;
+    limits.unready_ms = KILL;
+    limits.start_ms = INT64_C(1) << 40;
+    worker.state = SCOREBOARD_DRAINING;
+    worker.phase = SCOREBOARD_UNBORN;
+    expect(600, DEADLINE_NONE, 500 + limits.start_ms);
+    notice.told_ms = 600;
+    notice.leave_by_ms = 600 + 2 * KILL;
+    expect(600, DEADLINE_NONE, 600 + KILL);
+    expect(600 + KILL, DEADLINE_KILL, CLOCK_NEVER);
+    worker.phase = SCOREBOARD_IDLE; /* it may have one after all */
+    expect(600 + KILL, DEADLINE_NONE, 600 + 2 * KILL);
+}
+
 static void idle_worker_has_no_deadline(void **state)
 {
     (void)state;
@@ -357,6 +374,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(starting_worker_has_start_timeout, fresh),
         cmocka_unit_test_setup(leaving_worker_that_never_was_ready, fresh),
+        cmocka_unit_test_setup(leaving_worker_that_does_not_hear_it, fresh),
         cmocka_unit_test_setup(idle_worker_has_no_deadline, fresh),
         cmocka_unit_test_setup(silence_ends_a_connection, fresh),
         cmocka_unit_test_setup(byte_moves_the_deadline, fresh),

@@ -122,7 +122,7 @@ static void idle_ones_leave_first_from_the_highest_slot_down(void **state)
         say_ready(slot);
     worker_table_notice_ready(&table);
     SCOREBOARD_STORE(plan.scoreboard->slots[89].worker.phase, SCOREBOARD_BUSY);
-    worker_table_drain(&table, 12, 1000);
+    worker_table_drain(&table, 12, 0, 1000);
     for (uint32_t slot = 0; slot < 100; slot++) {
         bool leaves = slot >= 87 && slot != 89;
         assert_int_equal(table.entries[slot].state, leaves      ? SCOREBOARD_DRAINING
@@ -130,7 +130,7 @@ static void idle_ones_leave_first_from_the_highest_slot_down(void **state)
                                                                 : SCOREBOARD_STARTING);
         assert_int_equal(table.entries[slot].notice.leave_by_ms, leaves ? 1000 : CLOCK_NEVER);
     }
-    worker_table_drain(&table, INT64_MAX, 2000);
+    worker_table_drain(&table, INT64_MAX, 0, 2000);
     assert_int_equal(table.draining, 100);
     assert_int_equal(table.entries[89].notice.leave_by_ms, 2000);
     assert_int_equal(table.entries[88].notice.leave_by_ms, 1000);
