@@ -87,6 +87,10 @@ static int apply(const struct spawn_plan *plan, int program, pid_t parent, struc
         return -1;
     fds_restore_limit(); /* the child raises it for itself */
     sys_execute(program, plan->arguments, plan->environment);
+    if (errno == ENOENT) /* the file is open: it is what has to load it that is not there */
+        return error_set(error, EXIT_CODE_OS,
+                         "cannot execute %s: it is a script, or its loader is not installed",
+                         plan->arguments[0]);
     return error_set_errno(error, EXIT_CODE_OS, "cannot execute %s", plan->arguments[0]);
 }
 

@@ -52,7 +52,7 @@ def scenario_whatever_is_installed_nothing_is_lost(t):
          "cannot execute .*: Exec format error"),
         (lambda: install_bytes(t, b""), "cannot execute .*: Exec format error"),
         (lambda: install_bytes(t, good[:3000]), "cannot execute|was ended by|ended with status"),
-        (lambda: install_bytes(t, b"#!/bin/sh\nexit 0\n"), "cannot execute|not a preforkd"),
+        (lambda: install_bytes(t, b"#!/bin/sh\nexit 0\n"), "cannot execute .*: it is a script"),
         (lambda: install(t, "/bin/true"), "not a preforkd that can take over"),
         (lambda: install(t, "/bin/false"), "ended with status 1"),
         (lambda: install(t, t.program("preforkctl")), "unknown option|preforkctl"),
