@@ -101,7 +101,7 @@ static void on_end(struct loop_source *source, uint32_t events)
         return;
     }
     int snapshot = r->snapshot;
-    r->snapshot = -1;
+    source->fd = r->snapshot = -1;
     if (!r->told)
         conclude(r, &end, snapshot);
     close(snapshot);
@@ -133,6 +133,7 @@ static int start(struct reading *r, struct error *error)
     r->end.fd = r->child.pidfd;
     if (loop_add(r->loop, &r->end, EPOLLIN) == 0)
         return 0;
+    r->end.fd = -1;
     child_discard(&r->child);
     return error_set_errno(error, EXIT_CODE_OS, "cannot watch the process that reads");
 }
