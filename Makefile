@@ -174,7 +174,7 @@ lint:  ## layer laws, formatting, warnings as errors with gcc and clang, static 
 format:  ## rewrite the sources as .clang-format says
 	@clang-format -i $$(git ls-files '*.c' '*.h')
 
-bench: all $(BUILD)/tests/bench/floor $(BUILD)/tests/bench/lines.so  ## speed against a bare accept loop and tcpserver, as ratios
+bench: all $(BUILD)/tests/bench/floor $(BUILD)/tests/bench/lines.so  ## speed and size against a bare accept loop and other servers, as ratios (ARGS=--quick)
 	@BUILD=$(BUILD) python3 -B tests/bench/bench.py $(ARGS)
 .PHONY: bench-peers
 bench-peers:  ## install the peers that make bench compares with

@@ -3,7 +3,7 @@
 set -u
 
 if ! command -v apt-get >/dev/null 2>&1; then
-    echo "bench-peers.sh: no apt-get here; install tcpserver (ucspi-tcp) and s6-networking by hand" >&2
+    echo "bench-peers.sh: no apt-get here; install by hand what tests/bench/README.md names" >&2
     exit 1
 fi
 as_root=
@@ -27,5 +27,10 @@ install() {
 }
 
 install perl perl
+install socat socat
+# Only the program: the package apache2 would start a server.
+install apache2 apache2-bin
+# A module has no command of its own.
+perl -MNet::Server::PreFork -e 1 2>/dev/null || $as_root apt-get install -y -qq libnet-server-perl
 install s6-tcpserver s6-networking
 install tcpserver ucspi-tcp ucspi-tcp-ipv6

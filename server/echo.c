@@ -6,7 +6,8 @@
 
 #include "server/datagram_guard.h"
 
-/* A record is answered by one. A worker has one client; only pages that are used cost memory. */
+/* A record is answered by one; and a stream gains a quarter over 64 KiB, no more over a MiB
+ * (tests/bench/README.md). A worker has one client; only pages that are used cost memory. */
 static char bytes[PREFORKD_RECORD_MAX];
 
 static int handle(const struct preforkd_host *host, struct preforkd_connection *connection,

@@ -141,7 +141,7 @@ def measure(server, seconds):
 
 def rounds_of(program, running, options):
     """For each server what measure() said in each round; who begins changes."""
-    rounds = options.rounds or ROUNDS
+    rounds = options.program_rounds
     measured = {server.name: [] for server in running}
     for number in range(rounds):
         for index in range(len(running)):

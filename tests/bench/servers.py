@@ -26,8 +26,9 @@ class Server:
 
     def __enter__(self):
         try:
+            # A process group of its own: some servers send their SIGTERM on to all of theirs.
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL,
-                                            env=self.environment)
+                                            env=self.environment, preexec_fn=os.setpgrp)
         except OSError as error:
             raise CannotStart(f"{self.command[0]}: {error.strerror}") from error
         try:

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+"""processes - what /proc tells of a server's processes."""
+
+import time
+
+START_TIMEOUT_S = 60
+
+
+def tree(pid):
+    """PID and all its descendants."""
+    found = [pid]
+    for one in found:
+        try:
+            with open(f"/proc/{one}/task/{one}/children", encoding="ascii") as file:
+                found += map(int, file.read().split())
+        except OSError:
+            pass
+    return found
+
+
+def workers(server):
+    """The processes that have no children: of each server here, those that serve."""
+    pids = tree(server.process.pid)
+    parents = {parent_of(pid) for pid in pids}
+    return [pid for pid in pids if pid not in parents]
+
+
+def parent_of(pid):
+    return int(field(f"/proc/{pid}/status", "PPid") or 0)
+
+
+def field(path, name):
+    """The first word of the line NAME: of a file in /proc; None where the process has gone."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            for line in file:
+                if line.startswith(name + ":"):
+                    return line.split()[1]
+    except OSError:
+        pass
+    return None
+
+
+def wait_for_workers(server, count):
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while len(workers(server)) < count:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{server.name} has {len(workers(server))} of {count} workers")
+        time.sleep(0.1)
+
+
+def private_kib(pid):
+    """What the process has for itself: pages nobody else maps, and the tables for all its pages."""
+    rollup, status = f"/proc/{pid}/smaps_rollup", f"/proc/{pid}/status"
+    parts = (field(rollup, "Private_Clean"), field(rollup, "Private_Dirty"), field(status, "VmPTE"))
+    return sum(int(part or 0) for part in parts)
+
+
+def sleeps(pids):
+    """How often they went to sleep until now: after each wake-up once."""
+    return sum(int(field(f"/proc/{pid}/status", "voluntary_ctxt_switches") or 0) for pid in pids)
