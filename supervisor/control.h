@@ -18,7 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CONTROL_CLIENTS_MAX 16
+#define CONTROL_CLIENTS_MAX 32
 
 struct supervisor;
 struct control;

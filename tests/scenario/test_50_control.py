@@ -267,7 +267,7 @@ def scenario_who_waits_keeps_nobody_out(t):
     d.expect("abandoned")
     with contextlib.ExitStack() as stack:
         waiting = [stack.enter_context(slow_reload(d, cause))]
-        for line in (b"reload\n", b"upgrade\n", b"restart\n") * 5:
+        for line in (b"reload\n", b"upgrade\n", b"restart\n") * 10:
             waiting.append(stack.enter_context(Client(d.control)).send(line))
         for _ in range(20):
             equal(d.status()["state"], "running", "state")
@@ -275,7 +275,7 @@ def scenario_who_waits_keeps_nobody_out(t):
         d.result("stop --now")
         d.wait_exit(0)
         said = collections.Counter(json.loads(client.recv_all()).get("error") for client in waiting)
-    check(said["preforkd is stopping"] == 12, f"the others have waited: {said}")
+    check(said["preforkd is stopping"] == 28, f"the others have waited: {said}")
     os.unlink(cause)
 
 
