@@ -16,8 +16,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* The new binary has that long for its answer, and for the handlers that it asks as long as the
- * slowest may take for its start. */
+/* The new binary has that long for its answer, and each plugin that it asks, one after another, as
+ * long as it may take for its start. */
 #define ANSWER_LIMIT_MS 10000
 /* What one that was killed has left has that long between TERM and KILL. */
 #define LEFT_KILL_MS 1000
@@ -51,11 +51,11 @@ static void on_probe_ended(void *owner, const char *version, const char *reason,
 
 static int64_t answer_limit(const struct config *config)
 {
-    int64_t longest = 0;
+    int64_t limit = ANSWER_LIMIT_MS;
     for (size_t i = 0; i < config->service_count; i++)
-        if (config->services[i].start_timeout > longest)
-            longest = config->services[i].start_timeout;
-    return ANSWER_LIMIT_MS + longest;
+        if (config->services[i].kind == CONFIG_PLUGIN)
+            limit += config->services[i].start_timeout;
+    return limit;
 }
 
 /* Opened anew each time: what is there now, not what was. */
