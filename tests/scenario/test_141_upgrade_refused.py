@@ -110,7 +110,7 @@ def scenario_binaries_that_never_end(t):
     """One hangs, one talks without an end: each is killed when its time is over, and all goes on
     meanwhile."""
     own_programs(t)
-    d = t.daemon(echo={"workers": 1, "start_timeout": "1s"}).start()
+    d = t.daemon(echo={"workers": 1}).start()
     before = descriptor_count(d)
     for behaviour in ("hang", "flood"):
         install_newcomer(t, behaviour)
@@ -124,7 +124,7 @@ def scenario_binaries_that_never_end(t):
         for client in (waiting, again):
             said = answer(client)
             check(not said["ok"], "it is refused")
-            matches("did not answer within 11 s|was ended by SIGPIPE", said["error"], "the reason")
+            matches("did not answer within 10 s|was ended by SIGPIPE", said["error"], "the reason")
         equal([pid for pid, about in process_table().items() if about[2] == d.pid],
               [d.pool_pid()], "children")
     equal(descriptor_count(d), before, "descriptors")
