@@ -6,11 +6,9 @@
 
 #include "lib/clock.h"
 #include "lib/control_path.h"
-#include "lib/escape.h"
 #include "lib/fds.h"
 #include "lib/log.h"
 #include "lib/memory.h"
-#include "supervisor/control_command.h"
 #include "supervisor/inherited.h"
 #include "supervisor/listener.h"
 
@@ -19,82 +17,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CLIENT_LIMIT_MS 5000 /* to send a request, and again to take the answer */
-#define PAUSE_MS        1000 /* without accepting, where descriptors or memory ran out */
+#define PAUSE_MS 1000 /* without accepting, where descriptors or memory ran out */
 /* A reload may take as long as connections last: what is asked besides has places of its own. */
 #define WAITING_MAX (CONTROL_CLIENTS_MAX - 4)
-
-static void drop(struct control_client *client)
-{
-    loop_remove(client->control->loop, &client->source);
-    fds_close(&client->source.fd);
-    buffer_release(&client->answer);
-}
-
-/* Write what the client takes now; the rest when it is ready for more. */
-static void send_answer(struct control_client *client)
-{
-    while (client->sent < client->answer.length) {
-        ssize_t sent = send(client->source.fd, client->answer.data + client->sent,
-                            client->answer.length - client->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (sent < 0 && errno == EAGAIN) {
-            loop_change(client->control->loop, &client->source, EPOLLOUT);
-            return;
-        }
-        if (sent < 0) {
-            if (errno == EINTR)
-                continue;
-            break;
-        }
-        client->sent += (size_t)sent;
-        client->deadline_ms = clock_now_ms() + CLIENT_LIMIT_MS;
-    }
-    drop(client);
-}
-
-static int append(const char *bytes, size_t length, void *buffer)
-{
-    buffer_append(buffer, bytes, length);
-    return 0;
-}
-
-static void send_object(struct control_client *client, json_t *object)
-{
-    json_dump_callback(object, append, &client->answer, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    buffer_append(&client->answer, "\n", 1);
-    json_decref(object);
-    client->answered = true;
-    client->wait = CONTROL_WAIT_NONE;
-    client->deadline_ms = clock_now_ms() + CLIENT_LIMIT_MS;
-    send_answer(client);
-}
-
-json_t *control_text(const char *text)
-{
-    json_t *string = json_string(text);
-    if (string)
-        return string;
-    struct buffer escaped = {0};
-    bool cut;
-    size_t length = strlen(text), room = 8 * length;
-    char *at = buffer_reserve(&escaped, room);
-    string = json_stringn(at, escape_write(at, room, text, length, &cut));
-    buffer_release(&escaped);
-    return string;
-}
-
-void control_answer(struct control_client *client, json_t *result)
-{
-    json_t *object = json_pack("{s:b}", "ok", 1);
-    if (result)
-        json_object_set_new(object, "result", result);
-    send_object(client, object);
-}
-
-void control_refuse(struct control_client *client, const char *problem)
-{
-    send_object(client, json_pack("{s:b, s:o}", "ok", 0, "error", control_text(problem)));
-}
 
 static int count_waiting(const struct control *control)
 {
@@ -108,12 +33,13 @@ static int count_waiting(const struct control *control)
 bool control_wait(struct control_client *client, enum control_wait wait)
 {
     if (wait != CONTROL_WAIT_STOP && count_waiting(client->control) >= WAITING_MAX) {
-        control_refuse(client, "too many requests wait already; ask again when they are answered");
+        control_client_refuse(client,
+                              "too many requests wait already; ask again when they are answered");
         return false;
     }
     client->wait = wait;
     client->deadline_ms =
-        wait == CONTROL_WAIT_REOPEN ? clock_now_ms() + CLIENT_LIMIT_MS : CLOCK_NEVER;
+        wait == CONTROL_WAIT_REOPEN ? clock_now_ms() + CONTROL_CLIENT_LIMIT_MS : CLOCK_NEVER;
     return true;
 }
 
@@ -124,9 +50,9 @@ void control_answer_waiting(struct control *control, enum control_wait wait, con
         if (client->source.fd < 0 || client->wait != wait)
             continue;
         if (problem)
-            control_refuse(client, problem);
+            control_client_refuse(client, problem);
         else
-            control_answer(client, NULL);
+            control_client_answer(client, NULL);
     }
 }
 
@@ -135,7 +61,7 @@ void control_answer_all(struct control *control, enum control_wait wait, json_t 
     for (int i = 0; i < CONTROL_CLIENTS_MAX; i++) {
         struct control_client *client = &control->clients[i];
         if (client->source.fd >= 0 && client->wait == wait)
-            control_answer(client, json_incref(result));
+            control_client_answer(client, json_incref(result));
     }
     json_decref(result);
 }
@@ -146,50 +72,6 @@ void control_advance_waiting(struct control *control, enum control_wait next,
     for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
         if (control->clients[i].wait == next)
             control->clients[i].wait = wait;
-}
-
-/* One line, as much of it as is there; -1 when the client is gone or talks too much. */
-static int read_request(struct control_client *client)
-{
-    char *end = client->request + client->request_length;
-    size_t room = sizeof client->request - client->request_length;
-    ssize_t got = recv(client->source.fd, end, room, MSG_DONTWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
-        return 0;
-    if (got <= 0)
-        return -1;
-    client->request_length += (size_t)got;
-    if (memchr(client->request, '\n', client->request_length))
-        return 1;
-    return client->request_length < sizeof client->request ? 0 : -1;
-}
-
-static void on_client(struct loop_source *source, uint32_t events)
-{
-    struct control_client *client = source->owner;
-    char ignored[64];
-    if (client->answered) {
-        send_answer(client);
-        return;
-    }
-    if (client->wait != CONTROL_WAIT_NONE) {
-        /* Nothing more is expected of it but its end. */
-        ssize_t got = recv(source->fd, ignored, sizeof ignored, MSG_DONTWAIT);
-        if ((events & (EPOLLHUP | EPOLLERR)) || got > 0 || (got < 0 && errno != EAGAIN))
-            drop(client);
-        else if (got == 0)
-            loop_change(client->control->loop, source, 0); /* it only closed its sending side */
-        return;
-    }
-    switch (read_request(client)) {
-    case 1:
-        *(char *)memchr(client->request, '\n', client->request_length) = '\0';
-        control_command_run(client->control->supervisor, client, client->request);
-        break;
-    case -1:
-        drop(client);
-        break;
-    }
 }
 
 static bool is_allowed(int fd)
@@ -217,7 +99,7 @@ static struct control_client *find_place(struct control *control)
             slowest = client;
     }
     if (slowest)
-        drop(slowest);
+        control_client_drop(slowest);
     return slowest;
 }
 
@@ -255,10 +137,10 @@ static void on_listener(struct loop_source *source, uint32_t events)
         return;
     }
     *client = (struct control_client){.control = control,
-                                      .source = {fd, on_client, client},
-                                      .deadline_ms = clock_now_ms() + CLIENT_LIMIT_MS};
+                                      .source = {fd, control_client_ready, client},
+                                      .deadline_ms = clock_now_ms() + CONTROL_CLIENT_LIMIT_MS};
     if (loop_add(control->loop, &client->source, EPOLLIN) < 0)
-        drop(client);
+        control_client_drop(client);
 }
 
 static void prepare(struct control *control, struct supervisor *supervisor, struct loop *loop,
@@ -322,7 +204,7 @@ void control_adopt_client(struct control *control, int fd, const char *request, 
         return;
     }
     *client = (struct control_client){.control = control,
-                                      .source = {fd, on_client, client},
+                                      .source = {fd, control_client_ready, client},
                                       .request_length = length,
                                       .answered = answer != NULL,
                                       .wait = wait,
@@ -332,14 +214,14 @@ void control_adopt_client(struct control *control, int fd, const char *request, 
     if (answer)
         buffer_append(&client->answer, answer, strlen(answer));
     if (loop_add(control->loop, &client->source, answer ? EPOLLOUT : EPOLLIN) < 0)
-        drop(client);
+        control_client_drop(client);
 }
 
 void control_release(struct control *control)
 {
     for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
         if (control->clients[i].source.fd >= 0)
-            drop(&control->clients[i]);
+            control_client_drop(&control->clients[i]);
     loop_remove(control->loop, &control->listener);
     if (control->listener.fd >= 0)
         unlink(control->path);
@@ -361,9 +243,10 @@ int64_t control_check(struct control *control, int64_t now_ms)
         if (client->source.fd < 0)
             continue;
         if (client->deadline_ms <= now_ms && client->wait == CONTROL_WAIT_REOPEN)
-            control_refuse(client, "a pool did not answer: it may still write to the old log");
+            control_client_refuse(client,
+                                  "a pool did not answer: it may still write to the old log");
         else if (client->deadline_ms <= now_ms)
-            drop(client);
+            control_client_drop(client);
         else if (client->deadline_ms < next)
             next = client->deadline_ms;
     }

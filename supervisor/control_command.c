@@ -22,7 +22,7 @@ static void run_status(struct supervisor *s, struct control_client *client,
                        const struct arguments *arguments)
 {
     (void)arguments;
-    control_answer(client, status_report(s));
+    control_client_answer(client, status_report(s));
 }
 
 static void run_workers(struct supervisor *s, struct control_client *client,
@@ -32,9 +32,9 @@ static void run_workers(struct supervisor *s, struct control_client *client,
     struct error error;
     if (name && !services_find(s, name)) {
         error_set(&error, EXIT_CODE_FAILURE, "there is no service \"%s\"", name);
-        control_refuse(client, error.text);
+        control_client_refuse(client, error.text);
     } else
-        control_answer(client, status_workers(s, name));
+        control_client_answer(client, status_workers(s, name));
 }
 
 static bool wait_for_reload(const struct supervisor *s, struct control_client *client)
@@ -46,7 +46,7 @@ static bool wait_for_reload(const struct supervisor *s, struct control_client *c
 static void dry_run(struct supervisor *s, struct control_client *client)
 {
     if (s->core.phase == CORE_STOPPING)
-        control_refuse(client, "preforkd is stopping");
+        control_client_refuse(client, "preforkd is stopping");
     else if (control_wait(client,
                           s->dry_run.going ? CONTROL_WAIT_NEXT_DRY_RUN : CONTROL_WAIT_DRY_RUN))
         dry_run_request(s);
@@ -56,7 +56,7 @@ static void run_reload(struct supervisor *s, struct control_client *client,
                        const struct arguments *arguments)
 {
     if (arguments->count > 0 && strcmp(arguments->words[0], "--dry-run") != 0)
-        control_refuse(client, "reload takes --dry-run or nothing");
+        control_client_refuse(client, "reload takes --dry-run or nothing");
     else if (arguments->count > 0)
         dry_run(s, client);
     else if (wait_for_reload(s, client))
@@ -71,7 +71,7 @@ static void run_restart(struct supervisor *s, struct control_client *client,
     struct error error;
     if (name && !services_find(s, name)) {
         error_set(&error, EXIT_CODE_FAILURE, "there is no service \"%s\"", name);
-        control_refuse(client, error.text);
+        control_client_refuse(client, error.text);
         return;
     }
     if (!wait_for_reload(s, client))
@@ -96,7 +96,7 @@ static void run_stop(struct supervisor *s, struct control_client *client,
                      const struct arguments *arguments)
 {
     if (arguments->count > 0 && strcmp(arguments->words[0], "--now") != 0) {
-        control_refuse(client, "stop takes --now or nothing");
+        control_client_refuse(client, "stop takes --now or nothing");
         return;
     }
     control_wait(client, CONTROL_WAIT_STOP);
@@ -110,7 +110,7 @@ static void run_reopen_logs(struct supervisor *s, struct control_client *client,
     struct error error;
     (void)arguments;
     if (reopening_begin(s, &error) < 0) {
-        control_refuse(client, error.text);
+        control_client_refuse(client, error.text);
         return;
     }
     if (control_wait(client, CONTROL_WAIT_REOPEN))
@@ -125,15 +125,15 @@ static void run_scale(struct supervisor *s, struct control_client *client,
     bool relative = number[0] == '+' || number[0] == '-';
     int64_t value;
     if (quantity_parse_count(number + relative, &value) < 0 || value > CHANGE_MAX) {
-        control_refuse(client, "write the number of workers as N, +N or -N");
+        control_client_refuse(client, "write the number of workers as N, +N or -N");
         return;
     }
     if (number[0] == '-')
         value = -value;
     if (services_scale(s, arguments->words[0], value, relative, &error) > 0)
-        control_answer(client, NULL);
+        control_client_answer(client, NULL);
     else
-        control_refuse(client, error.text);
+        control_client_refuse(client, error.text);
 }
 
 static void run_config(struct supervisor *s, struct control_client *client,
@@ -145,9 +145,9 @@ static void run_config(struct supervisor *s, struct control_client *client,
     json_t *result = json_string(buffer_text(&text));
     buffer_release(&text);
     if (result)
-        control_answer(client, result);
+        control_client_answer(client, result);
     else
-        control_refuse(client, "the configuration is not valid UTF-8");
+        control_client_refuse(client, "the configuration is not valid UTF-8");
 }
 
 static const struct command {
@@ -171,7 +171,7 @@ static void unknown(struct control_client *client, const char *word)
     const char *near = suggest_nearest(word, names);
     error_set(&error, EXIT_CODE_FAILURE, "unknown command \"%.64s\"%s%s%s", word,
               near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
-    control_refuse(client, error.text);
+    control_client_refuse(client, error.text);
 }
 
 static int split(char *line, struct arguments *arguments)
@@ -199,7 +199,7 @@ void control_command_run(struct supervisor *s, struct control_client *client, ch
 {
     struct arguments arguments;
     if (split(line, &arguments) < 0) {
-        control_refuse(client, "a request is COMMAND [ARGUMENT…]");
+        control_client_refuse(client, "a request is COMMAND [ARGUMENT…]");
         return;
     }
     const char *word = arguments.words[0];
@@ -209,7 +209,7 @@ void control_command_run(struct supervisor *s, struct control_client *client, ch
         struct arguments rest = {.count = arguments.count - 1};
         memcpy(rest.words, arguments.words + 1, (size_t)rest.count * sizeof *rest.words);
         if (rest.count < COMMANDS[i].least || rest.count > COMMANDS[i].most)
-            control_refuse(client, "wrong number of arguments; see preforkctl --help");
+            control_client_refuse(client, "wrong number of arguments; see preforkctl --help");
         else
             COMMANDS[i].run(s, client, &rest);
         return;

@@ -8,7 +8,7 @@
 
 static json_t *report_value(const char *value)
 {
-    return value ? control_text(value) : json_null();
+    return value ? control_client_text(value) : json_null();
 }
 
 static json_t *report_changes(const struct config_changes *changes)
