@@ -19,6 +19,11 @@ bool config_is_program(const struct config_service *service)
     return service->kind == CONFIG_EXEC || service->kind == CONFIG_LISTEN;
 }
 
+bool config_is_elastic(const struct config_service *service)
+{
+    return service->workers == 0 && service->kind != CONFIG_LISTEN;
+}
+
 int64_t config_start_workers(const struct config_service *service)
 {
     return service->workers > 0 ? service->workers : service->start_workers;
@@ -49,10 +54,10 @@ uint32_t config_scoreboard_slots(const struct config_service *service)
 #define LISTEN_DESCRIPTORS 72
 
 /* A pidfd for each, and where a program's errors come from. */
-unsigned long config_pool_descriptors(const struct config_service *service)
+unsigned long config_pool_descriptors(const struct config_service *service, int64_t workers)
 {
     unsigned long each = config_is_program(service) ? 2 : 1;
-    return each * (unsigned long)config_start_workers(service) + POOL_DESCRIPTORS +
+    return each * (unsigned long)workers + POOL_DESCRIPTORS +
            (service->kind == CONFIG_LISTEN ? LISTEN_DESCRIPTORS : 0);
 }
 

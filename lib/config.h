@@ -130,8 +130,8 @@ void config_release(struct config *config);
 /* The service of that name, NULL where there is none. */
 struct config_service *config_find(const struct config *config, const char *name);
 
-/* Open files that a pool needs at its start: one for each worker, and its own. */
-unsigned long config_pool_descriptors(const struct config_service *service);
+/* Open files that a pool with so many WORKERS needs: for each of them, and its own. */
+unsigned long config_pool_descriptors(const struct config_service *service, int64_t workers);
 
 /* Do its workers become programs? Else they run a handler of ours or of a plugin. */
 bool config_is_program(const struct config_service *service);
@@ -141,6 +141,9 @@ bool config_protocol(const struct config_program *program, const char *name);
 
 /* The number of the signal that tells such a program to finish. */
 int config_stop_signal(const struct config_program *program);
+
+/* Does its pool grow and shrink with the load? Whoever accepts by itself does not tell its own. */
+bool config_is_elastic(const struct config_service *service);
 
 /* Workers wanted at the start, and the most there may be. */
 int64_t config_start_workers(const struct config_service *service);

@@ -171,8 +171,9 @@ int services_check_limits(const struct config *config, struct error *error)
     for (size_t i = 0; i < config->service_count; i++) {
         const struct config_service *service = &config->services[i];
         ours += DESCRIPTORS_SERVICE + 2 * (unsigned long)config_sockets(service); /* and locks */
-        if (config_pool_descriptors(service) > pool)
-            pool = config_pool_descriptors(service);
+        unsigned long needed = config_pool_descriptors(service, config_start_workers(service));
+        if (needed > pool)
+            pool = needed;
     }
     return fds_raise_limit(ours > pool ? ours : pool, error);
 }

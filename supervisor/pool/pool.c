@@ -23,6 +23,7 @@
 #include "supervisor/pool/pool_report.h"
 #include "supervisor/pool/pool_strays.h"
 #include "supervisor/pool/pool_template.h"
+#include "supervisor/pool/room.h"
 #include "supervisor/pool/worker_deadlines.h"
 #include "supervisor/pool/worker_end.h"
 
@@ -144,7 +145,8 @@ static int init_scoreboard(struct pool *pool, struct error *error)
         return error_set_errno(error, EXIT_CODE_OS, "cannot map the scoreboard");
     pool->plan.scoreboard->header.magic = SCOREBOARD_MAGIC;
     pool->plan.scoreboard->header.slot_count = slots;
-    return fds_raise_limit(config_pool_descriptors(pool->service), error);
+    return fds_raise_limit(
+        config_pool_descriptors(pool->service, config_start_workers(pool->service)), error);
 }
 
 static int init_loop(struct pool *pool, struct error *error)
@@ -166,6 +168,15 @@ static int64_t with_clock_error(int64_t limit_ms)
 static int drain_signal(const struct config_service *service)
 {
     return service->kind == CONFIG_LISTEN ? config_stop_signal(&service->program) : WORKER_DRAIN;
+}
+
+static void tell_of_room(const struct pool *pool)
+{
+    struct room room;
+    char text[192];
+    room_look(&room);
+    if (room_is_short(&room, pool->service, text, sizeof text))
+        log_warning("%s", text);
 }
 
 static void init_workers(struct pool *pool)
@@ -216,6 +227,7 @@ int pool_init(struct pool *pool, unsigned generation, int listeners, struct erro
         return -1;
     reclaim_signals();
     init_workers(pool);
+    tell_of_room(pool);
     pool_strays_init(pool);
     pool_template_init(pool);
     return 0;
