@@ -9,10 +9,11 @@
  *                                            no code of ours runs in it: before its birth, after
  *                                            its end, and while it is a program)
  *
- * Each structure fills cache lines of its own, so that no line is written by two processes. There
- * is no lock, pointer or index in it. The supervisor maps it read-only and displays it, clamped; it
- * acts on nothing here. The pool takes deadlines from it: pool and workers are the same user and
- * guard nothing against each other that this mapping could give away.
+ * Each structure fills cache lines of its own, so that no line is written by two processes, but for
+ * scoreboard_spare, which only elastic pools use. There is no lock, pointer or index in it. The
+ * supervisor maps it read-only and displays it, clamped; it acts on nothing here. The pool takes
+ * deadlines and the number of workers from it: pool and workers are the same user and guard nothing
+ * against each other that this mapping could give away.
  *
  * Loads and stores are relaxed atomics: each field is true on its own, a set of fields read while
  * they change may be from two moments. `peer` is guarded by `sequence` (see below).
@@ -25,7 +26,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SCOREBOARD_MAGIC 0x70665342u
+#define SCOREBOARD_MAGIC 0x70665343u
 #define SCOREBOARD_LINE  64
 
 /* Room for what a program or handler says of itself, NUL included. */
@@ -66,9 +67,10 @@ static inline bool scoreboard_is_busy(uint32_t phase)
 struct scoreboard_header {
     alignas(SCOREBOARD_LINE) uint32_t magic;
     uint32_t slot_count;
-    _Atomic uint32_t target;      /* workers wanted now */
-    _Atomic uint64_t crashes;     /* deaths of workers, by signal or unexpected exit */
-    _Atomic uint64_t restarts;    /* workers forked in place of others */
+    _Atomic uint32_t target;   /* workers wanted now */
+    uint32_t elastic;          /* do workers use scoreboard_spare? Written before the first one */
+    _Atomic uint64_t crashes;  /* deaths of workers, by signal or unexpected exit */
+    _Atomic uint64_t restarts; /* workers forked in place of others */
     _Atomic uint64_t connections; /* sums of workers that have left */
     _Atomic uint64_t bytes_in;
     _Atomic uint64_t bytes_out;
@@ -77,6 +79,23 @@ struct scoreboard_header {
     /* Written before the first worker is forked. */
     char counter_names[SCOREBOARD_COUNTERS][SCOREBOARD_COUNTER_NAME_MAX];
 };
+
+/* Of elastic pools: how many workers have no client, for a pool that wants to know at once when
+ * these are too few. Everybody adds to `idle`: the pool when it forks one and when one without a
+ * client has ended, each worker when it takes and when it has served a client. A sum of what stands
+ * in the slots would need no shared line, but nobody could know it without reading all of them for
+ * each client. One line that everybody writes costs little where each client is taken out of one
+ * queue under one lock of the kernel before; a pool of a fixed size does without.
+ *
+ * The pool sets `alarm`; the worker that finds fewer idle ones than that puts SILENT there and adds
+ * to notify (worker.h). So the steady state costs no system call. */
+struct scoreboard_spare {
+    alignas(SCOREBOARD_LINE) _Atomic int32_t idle;
+    _Atomic int32_t low; /* fewest idle since the pool set it anew; by whoever sees fewer */
+    _Atomic int32_t alarm;
+};
+
+#define SCOREBOARD_SPARE_SILENT INT32_MIN
 
 struct scoreboard_keeper {
     alignas(SCOREBOARD_LINE) _Atomic uint32_t state; /* enum scoreboard_state */
@@ -108,9 +127,10 @@ struct scoreboard_slot {
     struct scoreboard_worker worker;
 };
 
-/* The mapping: the header, then slot_count slots. */
+/* The mapping: header and spare, then slot_count slots. */
 struct scoreboard {
     struct scoreboard_header header;
+    struct scoreboard_spare spare;
     struct scoreboard_slot slots[];
 };
 
@@ -122,6 +142,7 @@ struct scoreboard {
     atomic_fetch_add_explicit(&(field), (value), memory_order_relaxed)
 
 _Static_assert(sizeof(struct scoreboard_header) == 5 * SCOREBOARD_LINE, "whole lines");
+_Static_assert(sizeof(struct scoreboard) == 6 * SCOREBOARD_LINE, "the header's and one");
 _Static_assert(sizeof(struct scoreboard_slot) == 6 * SCOREBOARD_LINE, "one line and five");
 
 #endif

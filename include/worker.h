@@ -6,7 +6,8 @@
  * worker_run(), which never returns. From then on the two share:
  *
  *     scoreboard slot   the worker writes its half (scoreboard.h)
- *     notify            an eventfd the worker adds 1 to when it became READY
+ *     notify            an eventfd the worker adds 1 to when it became READY, and when
+ *                       it finds too few in an elastic pool idle (scoreboard_spare)
  *     gate              a pipe into which the pool puts a byte when its configuration is in force,
  *                       which nobody takes out; workers are READY before that, but accept nothing
  *     log_mailbox       a socket whose queue holds one packet with the present log, once that has

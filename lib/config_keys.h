@@ -43,8 +43,10 @@
 #define CONFIG_SERVICE_KEYS \
     COUNT(workers, 0, 1, 65536, "fixed number of workers; without it the elastic keys apply") \
     COUNT(start_workers, 5, 1, 65536, "elastic: workers at the start") \
-    COUNT(min_spare, 5, 1, 65536, "elastic: idle workers to keep at least") \
-    COUNT(max_spare, 10, 1, 65536, "elastic: idle workers to keep at most") \
+    COUNT(min_spare, 5, 1, 65536, "elastic: when fewer are idle, more are started at once") \
+    COUNT(max_spare, 10, 1, 65536, \
+          "elastic: when more were idle for spare_idle_timeout, they are sent away") \
+    DURATION(spare_idle_timeout, 60000, 100, 365 * CONFIG_DAY_MS, "elastic: see max_spare") \
     COUNT(max_workers, 256, 1, 65536, "most workers at any time") \
     COUNT(max_connections_per_worker, 0, 0, INT64_C(1000000000), \
           "replace a worker after that many connections; 0 = never") \

@@ -50,7 +50,7 @@ bool scoreboard_is(int fd, uint32_t slots)
 
 int64_t scoreboard_layout(void)
 {
-    return (int64_t)SCOREBOARD_MAGIC << 24 | (int64_t)sizeof(struct scoreboard_header) << 12 |
+    return (int64_t)SCOREBOARD_MAGIC << 24 | (int64_t)sizeof(struct scoreboard) << 12 |
            (int64_t)sizeof(struct scoreboard_slot);
 }
 

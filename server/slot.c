@@ -6,8 +6,39 @@
 
 #include "lib/clock.h"
 
+#include <unistd.h>
+
 _Static_assert(sizeof(struct sockaddr_in6) <= sizeof((struct scoreboard_worker){0}.peer),
                "every IP peer fits");
+
+static struct {
+    struct scoreboard_spare *spare; /* NULL: not in an elastic pool */
+    int notify_fd;
+} joined;
+
+void slot_join(struct scoreboard *board, int notify_fd)
+{
+    joined.spare = board->header.elastic ? &board->spare : NULL;
+    joined.notify_fd = notify_fd;
+}
+
+/* In one order for all with what the pool does: it sets the alarm, then reads the count. */
+static void count_out(void)
+{
+    struct scoreboard_spare *spare = joined.spare;
+    const uint64_t one = 1;
+    if (!spare)
+        return;
+    int32_t idle = atomic_fetch_sub(&spare->idle, 1) - 1;
+    if (idle < SCOREBOARD_LOAD(spare->low))
+        SCOREBOARD_STORE(spare->low, idle);
+    if (idle >= atomic_load(&spare->alarm) ||
+        atomic_exchange(&spare->alarm, SCOREBOARD_SPARE_SILENT) == SCOREBOARD_SPARE_SILENT)
+        return;
+    /* Full is as good as told. */
+    ssize_t ignored = write(joined.notify_fd, &one, sizeof one);
+    (void)ignored;
+}
 
 void slot_set_phase(struct scoreboard_worker *slot, enum scoreboard_phase phase)
 {
@@ -49,11 +80,14 @@ void slot_begin(struct scoreboard_worker *slot, const union socket_address *peer
     SCOREBOARD_STORE(slot->moved_ms, now);
     SCOREBOARD_STORE(slot->connections, SCOREBOARD_LOAD(slot->connections) + 1);
     slot_set_phase(slot, SCOREBOARD_BUSY);
+    count_out();
 }
 
 void slot_end(struct scoreboard_worker *slot)
 {
     slot_set_phase(slot, SCOREBOARD_IDLE);
+    if (joined.spare)
+        SCOREBOARD_ADD(joined.spare->idle, 1);
 }
 
 void slot_moved_in(struct scoreboard_worker *slot, size_t count)

@@ -239,6 +239,7 @@ _Noreturn void worker_run(const struct worker_plan *plan, const struct worker_bi
 {
     self.plan = plan;
     self.connection.slot = &plan->scoreboard->slots[birth->slot].worker;
+    slot_join(plan->scoreboard, plan->notify_fd);
     self.serve.connection = &self.connection;
     self.serve.stopping = &self.stopping;
     log_identify("worker", plan->service->name);

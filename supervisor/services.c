@@ -217,10 +217,13 @@ void services_update(struct supervisor *s)
 static int scale_one(struct supervisor *s, struct service *service, int64_t value, bool relative,
                      struct error *error)
 {
-    if (service->config->workers == 0)
-        return error_set(error, EXIT_CODE_FAILURE, "service %s has no fixed number of workers",
-                         service->name);
-    int64_t before = service->workers ? service->workers : service->config->workers;
+    if (config_is_elastic(service->config))
+        return error_set(
+            error, EXIT_CODE_FAILURE,
+            "service %s has no fixed number of workers; change min_spare, max_spare or "
+            "max_workers in the file and reload",
+            service->name);
+    int64_t before = service->workers ? service->workers : config_start_workers(service->config);
     int64_t wanted = relative ? before + value : value;
     int64_t most = config_most_workers(service->config);
     struct pool_process *current = services_current(s, service);

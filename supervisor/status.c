@@ -33,6 +33,19 @@ static json_t *report_workers(const struct scoreboard_totals *sum)
                      (json_int_t)sum->busy, "draining", (json_int_t)sum->draining);
 }
 
+/* Of the pool that serves: what it is about, and may come to. */
+static json_t *report_strength(const struct service *service, const struct pool_process *current,
+                               const struct scoreboard_totals *sum)
+{
+    json_t *workers = report_workers(sum);
+    uint32_t wanted = current ? SCOREBOARD_LOAD(current->board->header.target) : 0;
+    json_object_set_new(workers, "wanted", json_integer((json_int_t)wanted));
+    json_object_set_new(workers, "max",
+                        json_integer((json_int_t)config_most_workers(service->config)));
+    json_object_set_new(workers, "elastic", json_boolean(config_is_elastic(service->config)));
+    return workers;
+}
+
 static void report_listeners(const struct supervisor *s, const struct service *service,
                              json_t *listen, json_t *queue)
 {
@@ -83,10 +96,10 @@ static json_t *report_service(const struct supervisor *s, const struct service *
         control_client_text(service->state == SERVICE_DEGRADED ? service->trouble : ""),
         "generation", (json_int_t)service->generation, "pool_pid",
         current ? json_integer(current->child.pid) : json_null(), "listen", listen, "workers",
-        report_workers(&sum), "connections", "accepted", shown(sum.connections), "active",
-        (json_int_t)sum.busy, "refused", shown(sum.refused), "bytes", "in", shown(sum.bytes_in),
-        "out", shown(sum.bytes_out), "crashes", shown(sum.crashes), "restarts", shown(sum.restarts),
-        "queue", queue, "counters", report_counters(current, &sum));
+        report_strength(service, current, &sum), "connections", "accepted", shown(sum.connections),
+        "active", (json_int_t)sum.busy, "refused", shown(sum.refused), "bytes", "in",
+        shown(sum.bytes_in), "out", shown(sum.bytes_out), "crashes", shown(sum.crashes), "restarts",
+        shown(sum.restarts), "queue", queue, "counters", report_counters(current, &sum));
 }
 
 /* The pool of a service that is not configured any more. */

@@ -75,6 +75,7 @@ static struct scoreboard_slot *map_slot(void)
         mmap(NULL, self.size, PROT_READ | PROT_WRITE, MAP_SHARED, self.plan->scoreboard_fd, 0);
     if (self.scoreboard == MAP_FAILED)
         complaint_exit("cannot map the scoreboard", errno, WORKER_EXIT_SYSTEM);
+    slot_join(self.scoreboard, self.plan->notify_fd);
     return &self.scoreboard->slots[self.plan->slot];
 }
 

@@ -70,6 +70,10 @@ static void stop(struct pool *pool)
 void orders_set_workers(struct pool *pool, int64_t target)
 {
     int64_t most = config_most_workers(pool->service);
+    if (config_is_elastic(pool->service)) {
+        log_warning("%lld workers were asked for, and this pool is elastic", (long long)target);
+        return;
+    }
     if (target < 1 || target > most) {
         log_warning("%lld workers were asked for, between 1 and %lld are possible",
                     (long long)target, (long long)most);

@@ -19,6 +19,7 @@
 #include "lib/signals.h"
 #include "supervisor/pool/orders.h"
 #include "supervisor/pool/pool_descriptors.h"
+#include "supervisor/pool/pool_elastic.h"
 #include "supervisor/pool/pool_listen.h"
 #include "supervisor/pool/pool_report.h"
 #include "supervisor/pool/pool_strays.h"
@@ -61,28 +62,46 @@ void pool_drain_workers(struct pool *pool, int64_t count, int64_t ms)
     pool->check_at_ms = now; /* they are judged by other limits now */
 }
 
+/* A worker of an elastic pool leaves because nobody needs it: not one that has a client. */
+static void send_away(struct pool *pool, int64_t count)
+{
+    int64_t now = clock_now_ms();
+    if (!config_is_elastic(pool->service)) {
+        pool_drain_workers(pool, count, pool->service->graceful_timeout);
+        return;
+    }
+    worker_table_release(&pool->table, count, now);
+    pool->check_at_ms = now; /* as there */
+}
+
 static void follow_policy(struct pool *pool, int64_t *wake_ms)
 {
     int64_t now = clock_now_ms();
+    int64_t look_ms = pool_elastic_follow(pool, now);
     bool restart = pool->policy.crashed > 0 || pool_policy_is_troubled(&pool->policy);
     int64_t unproved = pool_listen_unproved(pool);
     struct pool_decision decision = pool_policy_decide(
         &pool->policy, pool->table.starting + unproved, pool->table.ready - unproved, now);
     if (decision.drain > 0)
-        pool_drain_workers(pool, decision.drain, pool->service->graceful_timeout);
+        send_away(pool, decision.drain);
     if (decision.fork > 0 && pool_template_ready(pool)) {
         fork_workers(pool, pool_template_most(pool, decision.fork), restart);
         pool->check_at_ms = clock_earlier(pool->check_at_ms, now + pool->limits.start_ms);
     }
-    *wake_ms = decision.wake_ms;
+    *wake_ms = clock_earlier(decision.wake_ms, look_ms);
     /* A refused fork has set a hold-off that the decision could not know of. */
     if (!pool->policy.stopping)
         *wake_ms = clock_earlier(*wake_ms, pool_policy_held_until(&pool->policy, now));
+    if (!pool_elastic_listen(pool, now))
+        *wake_ms = now;
 }
 
 /* Where workers come and go with every connection the pool is not woken for each that is READY: it
  * hears the first at once, and the others together. */
 #define NOTIFY_PAUSE_MS 10
+
+/* Of an elastic pool, which is also told there that too few are idle. */
+#define NOTIFY_PAUSE_ELASTIC_MS 1
 
 static void on_notify(struct loop_source *source, uint32_t events)
 {
@@ -94,7 +113,8 @@ static void on_notify(struct loop_source *source, uint32_t events)
     if (!pool->ready_said || pool_policy_is_troubled(&pool->policy))
         return; /* somebody waits for them */
     loop_change(&pool->loop, source, 0);
-    pool->notify_ms = clock_now_ms() + NOTIFY_PAUSE_MS;
+    pool->notify_ms = clock_now_ms() + (config_is_elastic(pool->service) ? NOTIFY_PAUSE_ELASTIC_MS
+                                                                         : NOTIFY_PAUSE_MS);
 }
 
 /* Returns when to call again. */
@@ -189,7 +209,8 @@ static void init_workers(struct pool *pool)
     pool->table.drain_signal = drain_signal(service);
     pool_policy_init(&pool->policy, config_start_workers(service), service->restart_delay,
                      service->restart_delay_max, clock_now_ms());
-    orders_set_workers(pool, pool->policy.target);
+    SCOREBOARD_STORE(pool->plan.scoreboard->header.target, (uint32_t)pool->policy.target);
+    pool_elastic_init(pool);
     pool_report_init(pool);
     pool->limits = (struct deadline_limits){.start_ms = service->start_timeout,
                                             .idle_ms = with_clock_error(service->idle_timeout),

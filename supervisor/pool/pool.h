@@ -9,6 +9,7 @@
 #include "lib/config.h"
 #include "lib/loop.h"
 #include "supervisor/pool/einhorn.h"
+#include "supervisor/pool/elastic.h"
 #include "supervisor/pool/notify.h"
 #include "supervisor/pool/pool_policy.h"
 #include "supervisor/pool/stray.h"
@@ -31,6 +32,9 @@ struct pool {
     bool template_refused; /* the program has several threads */
     int64_t renew_ms;      /* start the other template then */
     struct pool_policy policy;
+    struct elastic elastic; /* of one without `workers` */
+    int64_t count_ms;       /* then its idle workers are counted anew; CLOCK_NEVER: all is well */
+    int64_t full_said_ms;
     struct deadline_limits limits;
     struct loop loop;
     struct loop_source channel; /* to the supervisor; fd -1 once it is gone */

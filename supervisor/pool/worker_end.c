@@ -8,6 +8,7 @@
 #include "lib/dice.h"
 #include "supervisor/pool/obituary.h"
 #include "supervisor/pool/orders.h"
+#include "supervisor/pool/pool_elastic.h"
 #include "supervisor/pool/pool_strays.h"
 #include "supervisor/pool/pool_template.h"
 
@@ -90,6 +91,7 @@ static const char *go_on(struct pool *pool, const struct worker_end_facts *f,
         pool_policy_crashed(&pool->policy);
         tell_of_crash(pool, f);
         pool_template_renew(pool);
+        pool_elastic_crashed(pool);
     }
     if (kind != WORKER_END_KIND_FAILED)
         return "replaced at once";

@@ -153,8 +153,19 @@ void worker_table_ready(struct worker_table *table, uint32_t slot)
     table->got_ready(table);
 }
 
+/* Of an elastic pool. Workers count themselves out while they have a client. */
+static void count_idle(struct worker_table *table, int32_t change)
+{
+    if (table->plan->scoreboard->header.elastic)
+        SCOREBOARD_ADD(table->plan->scoreboard->spare.idle, change);
+}
+
 static void vacate(struct worker_table *table, uint32_t slot)
 {
+    const struct scoreboard_worker *worker = &table->plan->scoreboard->slots[slot].worker;
+    if (!scoreboard_is_busy(SCOREBOARD_LOAD(worker->phase)))
+        count_idle(table, -1);
+    table->released -= table->entries[slot].released;
     settle_counters(table, slot);
     set_state(table, slot, SCOREBOARD_FREE);
     table->entries[slot] = BLANK_ENTRY;
@@ -237,6 +248,7 @@ static void show_birth(struct worker_table *table, struct worker_entry *entry, u
     entry->born_ms = clock_now_ms();
     SCOREBOARD_STORE(keeper->pid, entry->child.pid);
     SCOREBOARD_STORE(keeper->born_ms, entry->born_ms);
+    count_idle(table, 1);
     set_state(table, slot, SCOREBOARD_STARTING);
 }
 
@@ -345,23 +357,56 @@ static uint32_t staying_below(const struct worker_table *table, uint32_t end)
     return ready > starting ? ready : starting;
 }
 
+static void drain_one(struct worker_table *table, uint32_t slot, int64_t now_ms,
+                      int64_t leave_by_ms)
+{
+    struct worker_entry *entry = &table->entries[slot];
+    entry->notice.told_ms = now_ms;
+    entry->notice.leave_by_ms = leave_by_ms;
+    set_state(table, slot, SCOREBOARD_DRAINING); /* first: a program that is being started warm
+                                                    may miss the signal, and looks here */
+    tell_to_leave(table, slot);
+}
+
 static int64_t drain_those(struct worker_table *table, int64_t count, bool busy_too, int64_t now_ms,
                            int64_t leave_by_ms)
 {
     for (uint32_t slot = staying_below(table, table->slots); slot != SLOT_SET_NONE && count > 0;
          slot = staying_below(table, slot)) {
-        struct worker_entry *entry = &table->entries[slot];
         const struct scoreboard_worker *worker = &table->plan->scoreboard->slots[slot].worker;
         if (scoreboard_is_busy(worker->phase) && !busy_too)
             continue;
-        entry->notice.told_ms = now_ms;
-        entry->notice.leave_by_ms = leave_by_ms;
-        set_state(table, slot, SCOREBOARD_DRAINING); /* first: a program that is being started warm
-                                                        may miss the signal, and looks here */
-        tell_to_leave(table, slot);
+        drain_one(table, slot, now_ms, leave_by_ms);
         count--;
     }
     return count;
+}
+
+/* They had all the time there was. */
+static void hurry_released(struct worker_table *table, int64_t leave_by_ms)
+{
+    const struct slot_set *draining = &table->by_state[SCOREBOARD_DRAINING];
+    for (uint32_t slot = slot_set_next(draining, 0); slot != SLOT_SET_NONE && table->released > 0;
+         slot = slot_set_next(draining, slot + 1)) {
+        struct worker_entry *entry = &table->entries[slot];
+        if (entry->released)
+            entry->notice.leave_by_ms = clock_earlier(entry->notice.leave_by_ms, leave_by_ms);
+    }
+}
+
+void worker_table_release(struct worker_table *table, int64_t count, int64_t now_ms)
+{
+    const struct slot_set *ready = &table->by_state[SCOREBOARD_READY];
+    for (uint32_t slot = slot_set_previous(ready, table->slots); slot != SLOT_SET_NONE && count > 0;
+         slot = slot_set_previous(ready, slot)) {
+        uint32_t phase = SCOREBOARD_LOAD(table->plan->scoreboard->slots[slot].worker.phase);
+        if (scoreboard_is_busy(phase))
+            continue;
+        table->entries[slot].released = true;
+        table->released++;
+        drain_one(table, slot, now_ms, CLOCK_NEVER);
+        count--;
+    }
 }
 
 /* The second pass takes all that are left: one that was busy in the first may be idle by now. */
@@ -370,6 +415,7 @@ void worker_table_drain(struct worker_table *table, int64_t count, int64_t now_m
 {
     count = drain_those(table, count, false, now_ms, leave_by_ms);
     drain_those(table, count, true, now_ms, leave_by_ms);
+    hurry_released(table, leave_by_ms);
 }
 
 bool worker_table_may_accept(const struct worker_table *table, uint32_t slot)

@@ -22,6 +22,7 @@ struct worker_entry {
     struct loop_source source;   /* its pidfd */
     enum scoreboard_state state; /* set by set_state() in worker_table.c only */
     bool killed;                 /* we sent SIGKILL */
+    bool released;               /* by worker_table_release() */
     int maker;                   /* who was ordered to make it: there is no child yet; -1: nobody */
     bool proved;                 /* its program has been READY for LISTEN_PROVED_MS */
     int64_t born_ms, ready_ms;
@@ -44,6 +45,7 @@ struct worker_table {
     struct slot_set by_state[SCOREBOARD_DRAINING + 1]; /* which entries are in each state */
     struct pid_index pids;                             /* of those that have a child */
     int64_t starting, ready, draining;                 /* entries in each state */
+    int64_t released;                                  /* of those that drain */
     /* Called when workers became READY. */
     void (*got_ready)(struct worker_table *table);
     /* Called when a worker ended; ENDED is a copy of its entry, which will be FREE. */
@@ -82,6 +84,11 @@ void worker_table_kill(struct worker_table *table, uint32_t slot, const char *wh
  * have in hand may go on until LEAVE_BY_MS. Already leaving ones are not counted. */
 void worker_table_drain(struct worker_table *table, int64_t count, int64_t now_ms,
                         int64_t leave_by_ms);
+
+/* Tell up to COUNT workers to leave that are READY and have no client, from the highest slot down.
+ * One that takes a client at this very moment may serve it for as long as any other, and leaves
+ * then. */
+void worker_table_release(struct worker_table *table, int64_t count, int64_t now_ms);
 
 /* Is there a worker in SLOT that has no client? What it says of itself is believed. */
 bool worker_table_may_accept(const struct worker_table *table, uint32_t slot);

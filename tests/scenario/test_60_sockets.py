@@ -153,29 +153,28 @@ def scenario_handler_that_ignores_the_end_is_killed(t):
 # ---- the calls of one connection
 
 def traced_calls(t, count, **service):
-    """What COUNT short echo connections cost a worker of SERVICE: {system call: how often}, without
-    the accept4 that the tracer interrupts when it comes."""
+    """What COUNT short echo connections cost the workers of SERVICE: {system call: how often},
+    without the accept4 of each that the tracer interrupts when it comes."""
     t.skip_sanitized("its runtime and strace do not go together")
     t.skip_where(t.run_command(["sh", "-c", "command -v strace"]).returncode,
                  "strace is not installed")
-    d = t.daemon(echo={"workers": 1, "idle_timeout": "60s", "max_lifetime": "1h",
-                       **service}).start()
-    (pid,) = d.worker_pids()
+    d = t.daemon(echo={"idle_timeout": "60s", "max_lifetime": "1h", **service}).start()
+    pids = d.worker_pids()
     trace, errors = t.path("trace.txt"), t.path("strace.err")
     with open(errors, "wb") as file:
         strace = t.spawn(["strace", "-f", "-c", "-qq", "-U", "calls,name", "-o", trace,
-                          "-p", str(pid)], stdout=subprocess.DEVNULL, stderr=file)
+                          "-p", ",".join(map(str, pids))], stdout=subprocess.DEVNULL, stderr=file)
     def attached():
         if strace.poll() is not None:
             with open(errors) as file:
                 raise Skip(f"strace may not attach here: {file.read().strip()}")
-        return proc_status(pid)["TracerPid"].strip() != "0"
+        return all(proc_status(pid)["TracerPid"].strip() != "0" for pid in pids)
     wait_until(attached, "strace is attached")
     for _ in range(count):
         with Client(d.port) as client:
             client.ask(b"sixteen bytes...")
     wait_until(lambda: d.service()["connections"]["accepted"] == count and
-               d.service()["workers"]["idle"] == 1, "all are served")
+               d.service()["workers"]["idle"] == len(pids), "all are served")
     strace.send_signal(signal.SIGTERM)
     strace.wait()
     with open(trace) as file:
@@ -187,7 +186,7 @@ def traced_calls(t, count, **service):
 def scenario_a_connection_costs_five_calls(t):
     """accept4, recvfrom, sendto, recvfrom, close; no call for deadlines, logs, options or peers."""
     count = 50
-    calls = traced_calls(t, count, access_log=False)
+    calls = traced_calls(t, count, workers=1, access_log=False)
     # The accept4 before the first connection and the one behind the last may be counted, or not.
     check(count - 1 <= calls.pop("accept4", 0) <= count + 2, "accept4 per connection")
     equal(calls, {"recvfrom": 2 * count, "sendto": count, "close": count},
@@ -197,9 +196,21 @@ def scenario_a_connection_costs_five_calls(t):
 def scenario_the_access_log_costs_one_call(t):
     """A line per connection is one write more, and nothing else: no clock, no lock, no reopening."""
     count = 50
-    calls = traced_calls(t, count, access_log=True)
+    calls = traced_calls(t, count, workers=1, access_log=True)
     check(count - 1 <= calls.pop("accept4", 0) <= count + 2, "accept4 per connection")
     equal(calls, {"recvfrom": 2 * count, "sendto": count, "close": count, "write": count},
+          f"calls of {count} connections")
+
+
+def scenario_elasticity_costs_no_call(t):
+    """While enough workers are idle, an elastic pool is told nothing."""
+    count = 50
+    workers = 8
+    calls = traced_calls(t, count, start_workers=workers, min_spare=1, max_spare=workers,
+                         access_log=False)
+    check(count - workers <= calls.pop("accept4", 0) <= count + 2 * workers,
+          "accept4 per connection")
+    equal(calls, {"recvfrom": 2 * count, "sendto": count, "close": count},
           f"calls of {count} connections")
 
 

@@ -136,6 +136,47 @@ static void idle_ones_leave_first_from_the_highest_slot_down(void **state)
     assert_int_equal(table.entries[88].notice.leave_by_ms, 1000);
 }
 
+/* Busy ones and those that start stay; those that were released have no deadline until all leave.
+ */
+static void only_ready_ones_without_a_client_are_released(void **state)
+{
+    (void)state;
+    fork_all(10);
+    for (uint32_t slot = 0; slot < 9; slot++)
+        say_ready(slot);
+    worker_table_notice_ready(&table);
+    SCOREBOARD_STORE(plan.scoreboard->slots[8].worker.phase, SCOREBOARD_BUSY);
+    SCOREBOARD_STORE(plan.scoreboard->slots[0].worker.phase, SCOREBOARD_PROGRAM);
+    worker_table_release(&table, 2, 0);
+    assert_int_equal(table.draining, 2);
+    assert_int_equal(table.released, 2);
+    assert_int_equal(table.entries[7].state, SCOREBOARD_DRAINING);
+    assert_int_equal(table.entries[6].state, SCOREBOARD_DRAINING);
+    worker_table_release(&table, 100, 0);
+    assert_int_equal(table.draining, 7);
+    assert_int_equal(table.entries[0].state, SCOREBOARD_READY);
+    assert_int_equal(table.entries[8].state, SCOREBOARD_READY);
+    assert_int_equal(table.entries[9].state, SCOREBOARD_STARTING);
+    assert_int_equal(table.entries[1].notice.leave_by_ms, CLOCK_NEVER);
+    worker_table_drain(&table, INT64_MAX, 0, 500);
+    for (uint32_t slot = 0; slot < 10; slot++)
+        assert_int_equal(table.entries[slot].notice.leave_by_ms, 500);
+}
+
+/* In an elastic pool: born idle, counted out when they end, unless they did that themselves. */
+static void idle_ones_are_counted(void **state)
+{
+    (void)state;
+    plan.scoreboard->header.elastic = true;
+    fork_all(3);
+    assert_int_equal(plan.scoreboard->spare.idle, 3);
+    cannot_be_made(1);
+    assert_int_equal(plan.scoreboard->spare.idle, 2);
+    SCOREBOARD_STORE(plan.scoreboard->slots[0].worker.phase, SCOREBOARD_BUSY);
+    cannot_be_made(0);
+    assert_int_equal(plan.scoreboard->spare.idle, 2);
+}
+
 static void nobody_has_a_pid_that_was_not_told(void **state)
 {
     (void)state;
@@ -152,6 +193,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_is_ready_is_noticed_once, newborn, release),
         cmocka_unit_test_setup_teardown(idle_ones_leave_first_from_the_highest_slot_down, newborn,
                                         release),
+        cmocka_unit_test_setup_teardown(only_ready_ones_without_a_client_are_released, newborn,
+                                        release),
+        cmocka_unit_test_setup_teardown(idle_ones_are_counted, newborn, release),
         cmocka_unit_test_setup_teardown(nobody_has_a_pid_that_was_not_told, newborn, release),
     };
     return cmocka_run_group_tests_name("worker_table", tests, NULL, NULL);
