@@ -6,7 +6,7 @@
 
 #include "server/datagram_guard.h"
 
-/* A record is answered by one; and a stream gains a quarter over 64 KiB, no more over a MiB
+/* A record is answered by one; and of the sizes tried, this served streams best
  * (tests/bench/README.md). A worker has one client; only pages that are used cost memory. */
 static char bytes[PREFORKD_RECORD_MAX];
 
