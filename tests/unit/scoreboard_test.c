@@ -94,7 +94,8 @@ static void nobody_changes_its_size(void **state)
 /* Who writes a line of the mapping: a structure of a slot, or the header. */
 #define WRITER_NOBODY 0
 #define WRITER_POOL   1
-#define WRITER_WORKER 2 /* and those that follow: of slot 0, 1 ... */
+#define WRITER_ALL    2 /* of an elastic pool */
+#define WRITER_WORKER 3 /* and those that follow: of slot 0, 1 ... */
 
 static void mark_written(int *writers, size_t offset, size_t size, int writer)
 {
@@ -114,6 +115,7 @@ static void no_cache_line_has_two_writers(void **state)
     (void)state;
     assert_int_equal((uintptr_t)board % SCOREBOARD_LINE, 0);
     mark_written(writers, offsetof(struct scoreboard, header), sizeof board->header, WRITER_POOL);
+    mark_written(writers, offsetof(struct scoreboard, spare), sizeof board->spare, WRITER_ALL);
     for (size_t i = 0; i < SLOTS; i++) {
         size_t slot = offsetof(struct scoreboard, slots) + i * sizeof(struct scoreboard_slot);
         assert_ptr_equal((char *)board + slot, &board->slots[i]);
