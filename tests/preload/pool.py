@@ -31,7 +31,7 @@ def lines(what):
         return LINE * int(re.search(rf"sizeof\(struct {what}\) == (\d+) \*", file.read())[1])
 
 
-HEADER, SLOT = lines("scoreboard_header"), lines("scoreboard_slot")
+HEADER, SLOT = lines("scoreboard"), lines("scoreboard_slot")  # what is before the slots
 WORKER = LINE  # behind the keeper
 STARTING, READY, DRAINING = 1, 2, 3
 UNBORN, IDLE, BUSY, LEAVING, PROGRAM = range(5)
