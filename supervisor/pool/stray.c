@@ -59,9 +59,12 @@ void stray_ended(struct strays *strays, pid_t worker, int64_t kill_ms, int64_t n
         strays->ended = memory_resize(strays->ended, strays->ended_room * sizeof *strays->ended);
         scene->ended = strays->ended;
     }
-    if (kill_ms == CLOCK_NEVER)
-        kill_ms = clock_deadline(now_ms, scene->kill_timeout_ms);
-    strays->ended[scene->ended_count++] = (struct stray_ended){.pid = worker, .kill_ms = kill_ms};
+    struct stray_ended ended = {.pid = worker, .spare_ms = now_ms, .kill_ms = kill_ms};
+    if (kill_ms == CLOCK_NEVER) {
+        ended.spare_ms += STRAY_SPARE_MS;
+        ended.kill_ms = clock_deadline(ended.spare_ms, scene->kill_timeout_ms);
+    }
+    strays->ended[scene->ended_count++] = ended;
     stray_sight_forget(strays, worker);
     stray_due(strays, now_ms);
 }

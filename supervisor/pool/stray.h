@@ -52,8 +52,8 @@ void stray_init(struct strays *strays, const struct stray_events *events, void *
                 size_t most_workers, int64_t kill_timeout_ms);
 void stray_release(struct strays *strays);
 
-/* A worker was reaped; what it left behind is told to end now and killed at KILL_MS, CLOCK_NEVER
- * for kill_timeout from now. */
+/* A worker was reaped; what it left behind is told to end now and killed at KILL_MS. CLOCK_NEVER:
+ * it ended by itself; what it left has STRAY_SPARE_MS, and then kill_timeout. */
 void stray_ended(struct strays *strays, pid_t worker, int64_t kill_ms, int64_t now_ms);
 
 /* Something may be there: SIGCHLD came, a connection is ended by force. */

@@ -88,6 +88,15 @@ static struct stray_verdict after_kill(const struct stray *stray, int64_t now_ms
                                                                                      : CLOCK_NEVER};
 }
 
+/* Until when it is let finish by itself; 0: it is not. */
+static int64_t spared_until(const struct stray *stray, const struct stray_scene *scene)
+{
+    const struct stray_ended *ended = stray_policy_ended(scene, stray->session);
+    if (!ended)
+        ended = stray_policy_ended(scene, stray->group);
+    return ended && !owner_of(stray, scene) && scene->stop != STRAY_KILL ? ended->spare_ms : 0;
+}
+
 /* Once SIGTERM was sent the sentence stands, whatever the stray does to change its looks. */
 struct stray_verdict stray_policy_judge(const struct stray *stray, const struct stray_scene *scene,
                                         int64_t now_ms)
@@ -103,6 +112,8 @@ struct stray_verdict stray_policy_judge(const struct stray *stray, const struct 
         return after_kill(stray, now_ms);
     if (force == STRAY_LIVES && !termed)
         return (struct stray_verdict){STRAY_LIVES, false, CLOCK_NEVER};
+    if (!termed && force == STRAY_TERM && now_ms < spared_until(stray, scene))
+        return (struct stray_verdict){STRAY_LIVES, true, spared_until(stray, scene)};
     if (scene->stop != STRAY_LIVES)
         kill_ms = clock_earlier(kill_ms, scene->stop_kill_ms);
     if (force == STRAY_KILL || kill_ms <= now_ms)

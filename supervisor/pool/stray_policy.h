@@ -13,6 +13,7 @@
  *     until none of those is left.
  *
  * What belongs to no living connection is told to end (SIGTERM), and killed kill_timeout later.
+ * What a program that ended by itself left has STRAY_SPARE_MS before.
  */
 #ifndef POOL_STRAY_POLICY_H
 #define POOL_STRAY_POLICY_H
@@ -38,6 +39,7 @@ struct stray_worker {
 /* The pid of a worker that has ended, and when what it left behind is killed. */
 struct stray_ended {
     pid_t pid;
+    int64_t spare_ms; /* until then it is let finish, by itself */
     int64_t kill_ms;
     bool in_use; /* for the table: somebody is in its session or group */
 };
@@ -63,6 +65,10 @@ struct stray {
     int64_t killed_ms;                  /* the same for SIGKILL */
     bool untouchable;                   /* it takes no signals from us: set-uid */
 };
+
+/* So long what a program left behind, in its session or group, may finish by itself: some have
+ * another process pass their bytes on (recordio), which has the last of them when they end. */
+#define STRAY_SPARE_MS 1000
 
 /* How long after SIGKILL a stray is waited for. */
 #define STRAY_GIVE_UP_MS 1000

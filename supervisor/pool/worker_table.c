@@ -182,7 +182,7 @@ static void on_pidfd(struct loop_source *source, uint32_t events)
     if (notice_ready(table, slot)) /* and we have not looked yet */
         table->got_ready(table);
     loop_remove(table->loop, source);
-    if (worker_table_is_program(table, table->plan->scoreboard->slots[slot].worker.phase))
+    if (kind(table) == CONFIG_LISTEN) /* others have not accepted what is theirs to finish */
         stray_end_group(entry->child.pid, SIGTERM);
     if (child_reap(&entry->child, &end) != 1) {
         loop_add(table->loop, source, EPOLLIN);

@@ -300,6 +300,14 @@ def scenario_closes_its_standard_descriptors(t):
     equal(ended(d)["status"], "0", "status")
 
 
+def scenario_last_words_by_another_process(t):
+    """What a program leaves in its session has a moment for them: recordio and its like pass bytes
+    on in a process of their own."""
+    d = serve(t, sh("read line; (sleep 0.3; echo \"<$line>\") & exit")).start()
+    with Client(d.port) as client:
+        equal(client.send(b"hello\n").recv_all(), b"<hello>\n", "answer")
+
+
 def scenario_in_the_background(t):
     """What a program leaves in its group ends with it, and the client sees the end."""
     d = serve(t, sh("sleep 1000 & sleep 1000 & echo started")).start()

@@ -96,6 +96,24 @@ static void session_of_an_ended_worker_is_ended(void **state)
     expect(7000, STRAY_KILL, true, 7000 + STRAY_GIVE_UP_MS);
 }
 
+/* It may have the last bytes of the program in hand. */
+static void session_of_one_that_ended_by_itself_has_a_moment(void **state)
+{
+    struct stray_ended by_itself[] = {{.pid = 60, .spare_ms = 3000, .kill_ms = 9000}};
+    (void)state;
+    scene.ended = by_itself;
+    scene.ended_count = 1;
+    stray.session = 60;
+    assert_true(stray_policy_settle(&stray, &scene));
+    expect(2000, STRAY_LIVES, true, 3000);
+    scene.stop = STRAY_TERM;
+    scene.stop_kill_ms = 8000;
+    expect(2999, STRAY_LIVES, true, 3000);
+    expect(3000, STRAY_TERM, true, 8000);
+    scene.stop = STRAY_KILL;
+    expect(2000, STRAY_KILL, true, 2000 + STRAY_GIVE_UP_MS);
+}
+
 /* What comes up late gets no longer than those before it. */
 static void connection_is_over_at_one_time_for_all(void **state)
 {
@@ -281,6 +299,7 @@ int main(void)
         cmocka_unit_test_setup(session_of_a_living_worker_is_spared, fresh),
         cmocka_unit_test_setup(group_of_a_living_worker_is_spared, fresh),
         cmocka_unit_test_setup(session_of_an_ended_worker_is_ended, fresh),
+        cmocka_unit_test_setup(session_of_one_that_ended_by_itself_has_a_moment, fresh),
         cmocka_unit_test_setup(connection_is_over_at_one_time_for_all, fresh),
         cmocka_unit_test_setup(number_that_became_a_worker_s_again_is_the_worker_s, fresh),
         cmocka_unit_test_setup(one_that_left_the_session_still_belongs_to_it, fresh),

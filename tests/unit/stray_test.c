@@ -488,11 +488,11 @@ static void session_is_remembered(void **state)
     look_until_only(b);
     assert_false(exists(a));
     assert_true(strays.list[0].term_ms != CLOCK_NEVER);
-    now = ended + KILL - 2 * STRAY_PAUSE_MS;
+    now = ended + STRAY_SPARE_MS + KILL - 2 * STRAY_PAUSE_MS;
     look();
     assert_true(strays.list[0].killed_ms == CLOCK_NEVER);
     look();
-    assert_true(strays.list[0].killed_ms == ended + KILL);
+    assert_true(strays.list[0].killed_ms == ended + STRAY_SPARE_MS + KILL);
     ends(b);
     look();
     assert_int_equal(strays.scene.ended_count, 0);
