@@ -89,7 +89,8 @@ run: deps  ## install what is missing, build, serve etc/preforkd.conf in the for
 	@$(BUILD)/preforkd -c etc/preforkd.conf
 
 test: deps  ## install what is missing, build, run unit, scenario and chaos tests
-	@$(MAKE) --no-print-directory all unit preload-test scenario chaos-short
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(UNIT)
+	@$(MAKE) --no-print-directory unit preload-test scenario chaos-short
 
 $(BUILD)/tests/testable.a: $(TESTABLE)
 	@mkdir -p $(@D); rm -f $@

@@ -28,7 +28,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, HERE)
 import harness  # noqa: E402
 
-JOBS = int(os.environ.get("JOBS", "4"))
+JOBS = int(os.environ.get("JOBS", "6"))
 LIMIT = 120  # seconds for one scenario, where its mark does not say otherwise
 PROGRAMS = ("preforkd", "preforkd-pool", "preforkctl", "preforkc", "preforkd-preload.so")
 PASSED, FAILED, SKIPPED = "passed", "FAILED", "skipped"
