@@ -25,15 +25,25 @@ static void run_status(struct supervisor *s, struct control_client *client,
     control_client_answer(client, status_report(s));
 }
 
+/* *NAME: the service that ARGUMENTS name, NULL: all. False: there is none of that name, and the
+ * client was told. */
+static bool take_service(const struct supervisor *s, struct control_client *client,
+                         const struct arguments *arguments, const char **name)
+{
+    struct error error;
+    *name = arguments->count > 0 ? arguments->words[0] : NULL;
+    if (!*name || services_find(s, *name))
+        return true;
+    error_set(&error, EXIT_CODE_FAILURE, "there is no service \"%s\"", *name);
+    control_client_refuse(client, error.text);
+    return false;
+}
+
 static void run_workers(struct supervisor *s, struct control_client *client,
                         const struct arguments *arguments)
 {
-    const char *name = arguments->count > 0 ? arguments->words[0] : NULL;
-    struct error error;
-    if (name && !services_find(s, name)) {
-        error_set(&error, EXIT_CODE_FAILURE, "there is no service \"%s\"", name);
-        control_client_refuse(client, error.text);
-    } else
+    const char *name;
+    if (take_service(s, client, arguments, &name))
         control_client_answer(client, status_workers(s, name));
 }
 
@@ -67,14 +77,8 @@ static void run_reload(struct supervisor *s, struct control_client *client,
 static void run_restart(struct supervisor *s, struct control_client *client,
                         const struct arguments *arguments)
 {
-    const char *name = arguments->count > 0 ? arguments->words[0] : NULL;
-    struct error error;
-    if (name && !services_find(s, name)) {
-        error_set(&error, EXIT_CODE_FAILURE, "there is no service \"%s\"", name);
-        control_client_refuse(client, error.text);
-        return;
-    }
-    if (!wait_for_reload(s, client))
+    const char *name;
+    if (!take_service(s, client, arguments, &name) || !wait_for_reload(s, client))
         return;
     for (size_t i = 0; i < s->service_count; i++)
         if (!name || strcmp(name, s->services[i]->name) == 0)
