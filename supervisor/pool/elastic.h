@@ -5,14 +5,14 @@
  * Idle are workers without a client; one that starts is idle already.
  *
  *   - Fewer than min_spare idle: what is missing is wanted at once. While clients wait in the queue
- * of the listening sockets, twice as many with each step, but never more than wait there, so that a
- *     burst is served after a few steps, and a moment's stall does not fork a crowd.
+ *     of the listening sockets, twice as many with each step, but never more than wait there, so
+ *     that a burst is served after a few steps, and a moment's stall does not fork a crowd.
  *   - More than max_spare idle: those that were idle, and not needed, all the time for
  *     spare_idle_timeout (the low-water mark) are too many. A load that comes and goes within that
  *     time finds its workers still there. It is looked at in quarters of that time, so that the
- * mark always covers one whole, and the pool shrinks not later than after one and a quarter.
+ *     mark always covers one whole, and the pool shrinks not later than after one and a quarter.
  *   - Between the two nothing is done. Never more than max_workers; no client ever loses its
- * worker.
+ *     worker.
  *
  * The number goes to pool_policy, which knows what holds a fork off.
  */

@@ -50,11 +50,9 @@ int64_t orders_check_drained(struct pool *pool, int64_t now_ms)
         return CLOCK_NEVER;
     /* None is started any more, so what was seen of a slot remains. Programs that accept by
      * themselves do not let themselves be seen. */
-    while (!pool->programs_say && pool->drained < pool->table.slots &&
-           !worker_table_may_accept(&pool->table, pool->drained))
-        pool->drained++;
-    if (!pool->programs_say && pool->drained < pool->table.slots)
-        return now_ms + LOOK_MS;
+    for (; !pool->programs_say && pool->drained < pool->table.slots; pool->drained++)
+        if (worker_table_may_accept(&pool->table, pool->drained))
+            return now_ms + LOOK_MS;
     pool->drained_said = true;
     orders_report(pool, CHANNEL_DRAINED, NULL);
     return CLOCK_NEVER;

@@ -182,7 +182,8 @@ static void on_pidfd(struct loop_source *source, uint32_t events)
     if (notice_ready(table, slot)) /* and we have not looked yet */
         table->got_ready(table);
     loop_remove(table->loop, source);
-    if (kind(table) == CONFIG_LISTEN) /* others have not accepted what is theirs to finish */
+    /* What it has left would accept on; that of other programs has STRAY_SPARE_MS. */
+    if (kind(table) == CONFIG_LISTEN)
         stray_end_group(entry->child.pid, SIGTERM);
     if (child_reap(&entry->child, &end) != 1) {
         loop_add(table->loop, source, EPOLLIN);
