@@ -10,6 +10,7 @@
 #include "lib/log_sink.h"
 #include "supervisor/pool/pool_strays.h"
 #include "supervisor/pool/pool_template.h"
+#include "supervisor/pool/worker_leave.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -61,7 +62,7 @@ int64_t orders_check_drained(struct pool *pool, int64_t now_ms)
 static void stop(struct pool *pool)
 {
     orders_drain(pool, 0);
-    worker_table_kill_all(&pool->table);
+    worker_leave_kill_all(&pool->table);
     pool_strays_kill(pool);
 }
 
@@ -91,7 +92,7 @@ static void reopen_log(struct pool *pool, int fd)
     fds_discard(pool->plan.log_mailbox_fd);
     if (fds_send(pool->log_mailbox, "", 1, fd) < 0)
         log_warning("cannot pass the new log to the workers: %s", strerror(errno));
-    worker_table_reopen_log(&pool->table);
+    worker_leave_reopen_log(&pool->table);
     orders_report(pool, CHANNEL_REOPENED, NULL);
 }
 

@@ -25,8 +25,10 @@
 #include "supervisor/pool/pool_strays.h"
 #include "supervisor/pool/pool_template.h"
 #include "supervisor/pool/room.h"
+#include "supervisor/pool/worker_child.h"
 #include "supervisor/pool/worker_deadlines.h"
 #include "supervisor/pool/worker_end.h"
+#include "supervisor/pool/worker_leave.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -43,7 +45,7 @@ static void fork_refused(struct pool *pool)
 static void fork_workers(struct pool *pool, int64_t count, bool restart)
 {
     for (; count > 0; count--) {
-        if (worker_table_fork(&pool->table) < 0) {
+        if (worker_child_fork(&pool->table) < 0) {
             if (!pool_template_is_deaf(pool, errno))
                 fork_refused(pool);
             return;
@@ -58,7 +60,7 @@ static void fork_workers(struct pool *pool, int64_t count, bool restart)
 void pool_drain_workers(struct pool *pool, int64_t count, int64_t ms)
 {
     int64_t now = clock_now_ms();
-    worker_table_drain(&pool->table, count, now, now + ms);
+    worker_leave_drain(&pool->table, count, now, now + ms);
     pool->check_at_ms = now; /* they are judged by other limits now */
 }
 
@@ -70,7 +72,7 @@ static void send_away(struct pool *pool, int64_t count)
         pool_drain_workers(pool, count, pool->service->graceful_timeout);
         return;
     }
-    worker_table_release(&pool->table, count, now);
+    worker_leave_release(&pool->table, count, now);
     pool->check_at_ms = now; /* as there */
 }
 

@@ -7,6 +7,7 @@
 #include "lib/clock.h"
 #include "lib/scoreboard.h"
 #include "supervisor/pool/worker_end.h"
+#include "supervisor/pool/worker_leave.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -42,7 +43,7 @@ static void on_said(void *owner, pid_t pid, const struct notify_message *message
     if (message->ready)
         worker_table_ready(&pool->table, slot);
     if (message->triggered)
-        worker_table_kill(&pool->table, slot, "reported its own failure (WATCHDOG=trigger)");
+        worker_leave_kill(&pool->table, slot, "reported its own failure (WATCHDOG=trigger)");
 }
 
 static void on_acknowledged(void *owner, pid_t pid)
@@ -90,7 +91,7 @@ static int64_t check_watchdog(struct pool *pool, uint32_t slot, int64_t now_ms)
     int64_t due = clock_deadline(heard, pool->service->program.watchdog);
     if (now_ms < due || entry->killed)
         return entry->killed ? CLOCK_NEVER : due;
-    worker_table_kill(&pool->table, slot, "did not say WATCHDOG=1 in time");
+    worker_leave_kill(&pool->table, slot, "did not say WATCHDOG=1 in time");
     return CLOCK_NEVER;
 }
 

@@ -7,6 +7,7 @@
 #include "lib/clock.h"
 #include "lib/dice.h"
 #include "supervisor/pool/obituary.h"
+#include "supervisor/pool/worker_child.h"
 
 #include <errno.h>
 
@@ -78,7 +79,7 @@ static void on_copied(struct template *t, uint32_t slot, pid_t pid)
 {
     struct pool *pool = t->owner;
     int64_t now = clock_now_ms();
-    if (worker_table_copied(&pool->table, number(pool, t), slot, pid) == 0) {
+    if (worker_child_copied(&pool->table, number(pool, t), slot, pid) == 0) {
         pool_policy_forked(&pool->policy);
         return;
     }
@@ -98,7 +99,7 @@ static void on_ended(struct template *t, enum template_state state, const struct
 {
     struct pool *pool = t->owner;
     char cause[OBITUARY_CAUSE_MAX];
-    worker_table_uncopied(&pool->table, number(pool, t));
+    worker_child_uncopied(&pool->table, number(pool, t));
     if (state == TEMPLATE_LEAVING || pool->policy.stopping)
         return;
     obituary_cause(end, cause);

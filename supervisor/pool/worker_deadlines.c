@@ -6,6 +6,7 @@
 
 #include "supervisor/pool/program_socket.h"
 #include "supervisor/pool/stray.h"
+#include "supervisor/pool/worker_leave.h"
 
 #include <stdio.h>
 
@@ -27,7 +28,7 @@ static void carry_out(struct worker_table *table, struct worker_entry *entry,
     } else if (verdict.action == DEADLINE_KILL && !entry->killed) {
         char why[64];
         snprintf(why, sizeof why, "did not %s in time", overdue(entry, view));
-        worker_table_kill(table, worker_table_slot(table, entry), why);
+        worker_leave_kill(table, worker_table_slot(table, entry), why);
     }
 }
 

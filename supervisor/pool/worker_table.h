@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * worker_table - the workers of a pool: forking, signalling and reaping them.
+ * worker_table - the workers of a pool, and which state each is in.
  *
- * Decides nothing: who is to be forked, cut or killed is said by pool_policy and deadline. The
- * scoreboard slot of the same index shows the entry to others; the entry here is what we act on.
+ * worker_child.h forks and reaps them, worker_leave.h signals them. The scoreboard slot of the same
+ * index shows the entry to others; the entry here is what we act on.
  */
 #ifndef POOL_WORKER_TABLE_H
 #define POOL_WORKER_TABLE_H
@@ -20,9 +20,9 @@
 struct worker_entry {
     struct child child;
     struct loop_source source;   /* its pidfd */
-    enum scoreboard_state state; /* set by set_state() in worker_table.c only */
+    enum scoreboard_state state; /* set by worker_table_set_state() only */
     bool killed;                 /* we sent SIGKILL */
-    bool released;               /* by worker_table_release() */
+    bool released;               /* by worker_leave_release() */
     int maker;                   /* who was ordered to make it: there is no child yet; -1: nobody */
     bool proved;                 /* its program has been READY for LISTEN_PROVED_MS */
     int64_t born_ms, ready_ms;
@@ -39,7 +39,7 @@ struct worker_table {
     struct cgroup cgroup;                  /* of programs, where one is delegated */
     int drain_signal;                      /* what tells a worker to leave */
     /* Where it is set, workers are not forked: it orders a copy for SLOT and returns the number of
-     * its maker, or -1 and errno. worker_table_copied() comes later, or worker_table_uncopied(). */
+     * its maker, or -1 and errno. worker_child_copied() comes later, or worker_child_uncopied(). */
     int (*order)(struct worker_table *table, uint32_t slot, int error_fd);
     struct worker_entry *entries;
     struct slot_set by_state[SCOREBOARD_DRAINING + 1]; /* which entries are in each state */
@@ -57,15 +57,16 @@ struct worker_table {
 void worker_table_init(struct worker_table *table, struct loop *loop,
                        const struct worker_plan *plan, uint32_t slots);
 
-/* Fork one into the lowest free slot. 0, or -1 and errno (EBUSY: every slot is taken). */
-int worker_table_fork(struct worker_table *table);
+/* A FREE slot has a worker now, which is STARTING; or has none any more, and is FREE: what it
+ * counted is added to the sums of the scoreboard. */
+void worker_table_occupy(struct worker_table *table, uint32_t slot);
+void worker_table_vacate(struct worker_table *table, uint32_t slot);
 
-/* The copy for SLOT, as MAKER says: the child PID, or -errno. What was not ordered is ignored. 0,
- * or -1 and errno: there is no copy, the slot is free. */
-int worker_table_copied(struct worker_table *table, int maker, uint32_t slot, pid_t pid);
+/* From STARTING to READY to DRAINING, none of which is gone back; a step may be left out. */
+void worker_table_set_state(struct worker_table *table, uint32_t slot, enum scoreboard_state state);
 
-/* No order that is open will be answered by MAKER. */
-void worker_table_uncopied(struct worker_table *table, int maker);
+/* Has the one in SLOT said READY? As worker_table_notice_ready(). */
+void worker_table_notice(struct worker_table *table, uint32_t slot);
 
 /* Entries whose workers have said READY change state; got_ready() is called where any did. */
 void worker_table_notice_ready(struct worker_table *table);
@@ -77,27 +78,8 @@ uint32_t worker_table_slot(const struct worker_table *table, const struct worker
 /* A program that accepts by itself is READY. Nothing where it is not STARTING. */
 void worker_table_ready(struct worker_table *table, uint32_t slot);
 
-/* SIGKILL to one; WHY completes "worker 4711 …" in the log. */
-void worker_table_kill(struct worker_table *table, uint32_t slot, const char *why);
-
-/* Tell COUNT workers to leave, idle ones first, from the highest slot down; connections that they
- * have in hand may go on until LEAVE_BY_MS. Already leaving ones are not counted. */
-void worker_table_drain(struct worker_table *table, int64_t count, int64_t now_ms,
-                        int64_t leave_by_ms);
-
-/* Tell up to COUNT workers to leave that are READY and have no client, from the highest slot down.
- * One that takes a client at this very moment may serve it for as long as any other, and leaves
- * then. */
-void worker_table_release(struct worker_table *table, int64_t count, int64_t now_ms);
-
 /* Is there a worker in SLOT that has no client? What it says of itself is believed. */
 bool worker_table_may_accept(const struct worker_table *table, uint32_t slot);
-
-/* Tell all that write to the log themselves to take the new one (WORKER_REOPEN). */
-void worker_table_reopen_log(struct worker_table *table);
-
-/* SIGKILL to all. */
-void worker_table_kill_all(struct worker_table *table);
 
 /* Is it, or will it be, no code of ours? PHASE of its slot. */
 bool worker_table_is_program(const struct worker_table *table, uint32_t phase);

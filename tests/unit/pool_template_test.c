@@ -11,6 +11,7 @@
 #include "lib/clock.h"
 #include "lib/fds.h"
 #include "lib/log.h"
+#include "supervisor/pool/worker_child.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -196,7 +197,7 @@ static void start_ready(enum behaviour how)
 static void order(int count)
 {
     while (count-- > 0)
-        assert_int_equal(worker_table_fork(&pool.table), 0);
+        assert_int_equal(worker_child_fork(&pool.table), 0);
 }
 
 static int64_t workers(void)

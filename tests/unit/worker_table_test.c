@@ -7,6 +7,8 @@
 
 #include "lib/clock.h"
 #include "lib/memory.h"
+#include "supervisor/pool/worker_child.h"
+#include "supervisor/pool/worker_leave.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -63,12 +65,12 @@ static int release(void **state)
 static void fork_all(int64_t count)
 {
     while (count-- > 0)
-        assert_int_equal(worker_table_fork(&table), 0);
+        assert_int_equal(worker_child_fork(&table), 0);
 }
 
 static void cannot_be_made(uint32_t slot)
 {
-    assert_int_equal(worker_table_copied(&table, MAKER, slot, -EAGAIN), -1);
+    assert_int_equal(worker_child_copied(&table, MAKER, slot, -EAGAIN), -1);
 }
 
 static void say_ready(uint32_t slot)
@@ -83,7 +85,7 @@ static void lowest_free_slot_is_taken(void **state)
         fork_all(1);
         assert_int_equal(ordered, slot);
     }
-    assert_int_equal(worker_table_fork(&table), -1);
+    assert_int_equal(worker_child_fork(&table), -1);
     assert_int_equal(errno, EBUSY);
     cannot_be_made(170);
     cannot_be_made(65);
@@ -122,7 +124,7 @@ static void idle_ones_leave_first_from_the_highest_slot_down(void **state)
         say_ready(slot);
     worker_table_notice_ready(&table);
     SCOREBOARD_STORE(plan.scoreboard->slots[89].worker.phase, SCOREBOARD_BUSY);
-    worker_table_drain(&table, 12, 0, 1000);
+    worker_leave_drain(&table, 12, 0, 1000);
     for (uint32_t slot = 0; slot < 100; slot++) {
         bool leaves = slot >= 87 && slot != 89;
         assert_int_equal(table.entries[slot].state, leaves      ? SCOREBOARD_DRAINING
@@ -130,7 +132,7 @@ static void idle_ones_leave_first_from_the_highest_slot_down(void **state)
                                                                 : SCOREBOARD_STARTING);
         assert_int_equal(table.entries[slot].notice.leave_by_ms, leaves ? 1000 : CLOCK_NEVER);
     }
-    worker_table_drain(&table, INT64_MAX, 0, 2000);
+    worker_leave_drain(&table, INT64_MAX, 0, 2000);
     assert_int_equal(table.draining, 100);
     assert_int_equal(table.entries[89].notice.leave_by_ms, 2000);
     assert_int_equal(table.entries[88].notice.leave_by_ms, 1000);
@@ -147,18 +149,18 @@ static void only_ready_ones_without_a_client_are_released(void **state)
     worker_table_notice_ready(&table);
     SCOREBOARD_STORE(plan.scoreboard->slots[8].worker.phase, SCOREBOARD_BUSY);
     SCOREBOARD_STORE(plan.scoreboard->slots[0].worker.phase, SCOREBOARD_PROGRAM);
-    worker_table_release(&table, 2, 0);
+    worker_leave_release(&table, 2, 0);
     assert_int_equal(table.draining, 2);
     assert_int_equal(table.released, 2);
     assert_int_equal(table.entries[7].state, SCOREBOARD_DRAINING);
     assert_int_equal(table.entries[6].state, SCOREBOARD_DRAINING);
-    worker_table_release(&table, 100, 0);
+    worker_leave_release(&table, 100, 0);
     assert_int_equal(table.draining, 7);
     assert_int_equal(table.entries[0].state, SCOREBOARD_READY);
     assert_int_equal(table.entries[8].state, SCOREBOARD_READY);
     assert_int_equal(table.entries[9].state, SCOREBOARD_STARTING);
     assert_int_equal(table.entries[1].notice.leave_by_ms, CLOCK_NEVER);
-    worker_table_drain(&table, INT64_MAX, 0, 500);
+    worker_leave_drain(&table, INT64_MAX, 0, 500);
     for (uint32_t slot = 0; slot < 10; slot++)
         assert_int_equal(table.entries[slot].notice.leave_by_ms, 500);
 }
