@@ -34,6 +34,16 @@ int64_t config_most_workers(const struct config_service *service)
     return service->max_workers;
 }
 
+/* Between what many copies of a process cost, and what nobody wants to wait for. */
+#define START_MANY      256
+#define START_WORKER_MS 10
+
+int64_t config_start_limit(const struct config_service *service)
+{
+    int64_t many = config_most_workers(service) - START_MANY;
+    return service->start_timeout + (many > 0 ? many * START_WORKER_MS : 0);
+}
+
 int config_sockets(const struct config_service *service)
 {
     int sockets = 0;

@@ -149,6 +149,10 @@ bool config_is_elastic(const struct config_service *service);
 int64_t config_start_workers(const struct config_service *service);
 int64_t config_most_workers(const struct config_service *service);
 
+/* A pool has to be READY by then, in milliseconds: start_timeout, and more where there may be very
+ * many workers. Each of these has start_timeout. */
+int64_t config_start_limit(const struct config_service *service);
+
 /* Listening sockets: one for each address of each entry. */
 int config_sockets(const struct config_service *service);
 

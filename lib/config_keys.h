@@ -55,7 +55,9 @@
              "queued for it: at most twice that); 0 = never") \
     DURATION(max_lifetime, 0, 0, 365 * CONFIG_DAY_MS, \
              "end a connection that is older; 0 = never") \
-    DURATION(start_timeout, 10000, 10, CONFIG_DAY_MS, "a worker or pool must be ready by then") \
+    DURATION(start_timeout, 10000, 10, CONFIG_DAY_MS, \
+             "a worker or pool must be ready by then; a pool has 10 ms more for each worker above " \
+             "256 that max_workers allows") \
     DURATION(graceful_timeout, 30000, 0, 365 * CONFIG_DAY_MS, \
              "how long connections in hand may go on when their worker has to leave") \
     CHOICE(drain, CONFIG_DRAIN_BACKLOG, config_drain_names, \

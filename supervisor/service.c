@@ -29,7 +29,7 @@ void service_free(struct service *service)
 
 struct core_settings service_settings(const struct config_service *config)
 {
-    return (struct core_settings){.start_timeout = config->start_timeout,
+    return (struct core_settings){.start_timeout = config_start_limit(config),
                                   .graceful_timeout = config->graceful_timeout,
                                   .kill_timeout = config->kill_timeout,
                                   .restart_delay = config->restart_delay,

@@ -197,7 +197,8 @@ void services_give_up(struct supervisor *s, const struct core_action *action)
         error_set(&s->outcome, code, "%s", action->why);
     else
         error_set(&s->outcome, code, "service %s: not ready within %s (start_timeout)%s%s",
-                  service->name, quantity_print_duration(service->config->start_timeout, limit),
+                  service->name,
+                  quantity_print_duration(config_start_limit(service->config), limit),
                   service->trouble[0] ? ": " : hint(service->config), service->trouble);
     log_error("%s", s->outcome.text);
     service->failed = true;

@@ -94,7 +94,9 @@ static void follow_policy(struct pool *pool, int64_t *wake_ms)
     /* A refused fork has set a hold-off that the decision could not know of. */
     if (!pool->policy.stopping)
         *wake_ms = clock_earlier(*wake_ms, pool_policy_held_until(&pool->policy, now));
-    if (!pool_elastic_listen(pool, now))
+    /* A template answers each order, which is an event. */
+    bool again = decision.more && !pool->table.order;
+    if (!pool_elastic_listen(pool, now) || again)
         *wake_ms = now;
 }
 

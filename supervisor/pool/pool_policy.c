@@ -54,8 +54,11 @@ static void decide_trial(const struct pool_policy *policy, int64_t starting, int
 static void decide_replacement(struct pool_policy *policy, int64_t missing, int64_t now_ms,
                                struct pool_decision *decision)
 {
-    int64_t allowed = rate_take(&policy->rate, policy->crashed, now_ms);
-    decision->fork = missing - policy->crashed + allowed;
+    int64_t others = least(missing - policy->crashed, POOL_POLICY_TURN);
+    int64_t allowed =
+        rate_take(&policy->rate, least(policy->crashed, POOL_POLICY_TURN - others), now_ms);
+    decision->fork = others + allowed;
+    decision->more = decision->fork == POOL_POLICY_TURN && missing > POOL_POLICY_TURN;
     policy->crashed -= allowed;
     if (policy->crashed > 0)
         decision->wake_ms = rate_next_ms(&policy->rate, now_ms);

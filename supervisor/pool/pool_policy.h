@@ -10,7 +10,8 @@
  *   - A worker that died after it was READY is replaced at once. A token bucket bounds how often,
  *     far above what clients can cause, so that nobody switches a service off by crashing workers,
  *     and a defect cannot turn the machine into a fork bomb.
- *   - Everything else that is missing is forked at once.
+ *   - Everything else that is missing is forked at once, POOL_POLICY_TURN at a time: between two
+ *     turns the pool hears orders, and sees who is READY or has ended.
  */
 #ifndef POOL_POLICY_H
 #define POOL_POLICY_H
@@ -20,6 +21,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#define POOL_POLICY_TURN 64
 
 struct pool_policy {
     int64_t target;         /* workers wanted; set by configuration and SET_WORKERS */
@@ -33,6 +36,7 @@ struct pool_policy {
 
 struct pool_decision {
     int64_t fork;    /* workers to start now */
+    bool more;       /* as many again are missing: decide again when these are there */
     int64_t drain;   /* workers to send away now */
     int64_t wake_ms; /* decide again then; CLOCK_NEVER: only after an event */
 };

@@ -139,6 +139,7 @@ static void fixed_number_raises_the_default_limit(void **state)
     assert_int_equal(config_start_workers(s), 500);
     assert_int_equal(config_most_workers(s), 500);
     assert_int_equal(config_scoreboard_slots(s), 1000);
+    assert_int_equal(config_start_limit(s), 10000 + (500 - 256) * 10);
 }
 
 static void address_is_taken_once(void **state)

@@ -120,6 +120,7 @@ static void smallest_file(void **state)
     assert_int_equal(config_start_workers(s), 5);
     assert_int_equal(config_most_workers(s), 256);
     assert_int_equal(config_scoreboard_slots(s), 512);
+    assert_int_equal(config_start_limit(s), 10000);
     assert_int_equal(s->idle_timeout, 60000);
     assert_ptr_equal(config_find(c, "one"), s);
     assert_null(config_find(c, "two"));

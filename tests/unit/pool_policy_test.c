@@ -37,6 +37,19 @@ static int proved(void **state)
     return 0;
 }
 
+/* COUNT more than STARTING are forked at once, in turns. */
+static void expect_turns(int64_t starting, int64_t count)
+{
+    while (count > 0) {
+        struct pool_decision decision = pool_policy_decide(&policy, starting, 0, 0);
+        assert_int_equal(decision.fork, count < POOL_POLICY_TURN ? count : POOL_POLICY_TURN);
+        assert_int_equal(decision.more, count > POOL_POLICY_TURN);
+        assert_int_equal(decision.drain, 0);
+        starting += decision.fork;
+        count -= decision.fork;
+    }
+}
+
 static void expect(int64_t starting, int64_t ready, int64_t now, int64_t fork, int64_t drain,
                    int64_t wake)
 {
@@ -187,12 +200,34 @@ static void burst_grows_with_the_pool(void **state)
     pool_policy_ready(&policy);
     for (int i = 0; i < 2000; i++)
         pool_policy_crashed(&policy);
-    expect(0, 0, 0, 1000, 0, CLOCK_NEVER);
+    expect_turns(0, 1000);
     for (int i = 0; i < 1000; i++)
         pool_policy_crashed(&policy);
-    expect(0, 0, 0, 1000, 0, CLOCK_NEVER);
+    expect_turns(0, 1000);
     pool_policy_crashed(&policy);
     expect(0, 999, 0, 0, 0, 1);
+}
+
+/* Those that replace crashed ones are counted as such in each turn, and no turn is empty. */
+static void many_are_forked_in_turns(void **state)
+{
+    (void)state;
+    policy.target = 300;
+    expect_turns(0, 300);
+    for (int i = 0; i < 100; i++)
+        pool_policy_crashed(&policy);
+    expect_turns(100, 200);
+    assert_int_equal(policy.crashed, 0);
+    for (int i = 0; i < 300; i++)
+        pool_policy_crashed(&policy); /* more than there are tokens for */
+    struct pool_decision decision;
+    int64_t starting = 0;
+    while ((decision = pool_policy_decide(&policy, starting, 0, 0)).more)
+        starting += decision.fork;
+    starting += decision.fork;
+    assert_int_equal(starting, BURST - 100);
+    assert_int_equal(policy.crashed, 300 - starting);
+    assert_int_equal(decision.wake_ms, 1);
 }
 
 /* Clients that crash every worker as fast as it comes get so many births and no more. */
@@ -397,6 +432,7 @@ int main(void)
         cmocka_unit_test_setup(crashes_are_replaced_at_a_bounded_rate, proved),
         cmocka_unit_test_setup(rate_holds_only_crashes_back, proved),
         cmocka_unit_test_setup(burst_grows_with_the_pool, proved),
+        cmocka_unit_test_setup(many_are_forked_in_turns, proved),
         cmocka_unit_test_setup(crash_storm_is_no_fork_bomb, proved),
         cmocka_unit_test_setup(scaling_down_drains, proved),
         cmocka_unit_test_setup(what_failed_and_is_not_wanted_is_forgotten, proved),
