@@ -36,6 +36,8 @@ void preforkctl_plan_print(const json_t *plan)
     json_array_foreach(json_object_get(plan, "services"), i, service)
     {
         printf("%-10s  %s\n", text_of(service, "action"), text_of(service, "name"));
+        if (json_object_get(service, "auto"))
+            printf("            workers = auto: %s\n", text_of(service, "auto"));
         print_changes(json_object_get(service, "changes"));
     }
 }

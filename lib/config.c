@@ -92,6 +92,7 @@ static void release_service(struct config_service *service)
     free(service->options);
     free(service->handler);
     free(service->handler_place);
+    free(service->workers_reason);
     free(service->plugin);
     free(service->name);
 }

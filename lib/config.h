@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #define COUNT(name, ...)     int64_t name;
+#define COUNT_OR_AUTO        COUNT
 #define DURATION(name, ...)  int64_t name; /* milliseconds */
 #define BOOLEAN(name, ...)   bool name;
 #define WORD(name, ...)      char *name; /* NULL: not set */
@@ -83,6 +84,7 @@ struct config_service {
     struct config_program program;   /* unless built-in */
     struct credentials *credentials; /* what its pools become; NULL: as the global ones */
     CONFIG_SERVICE_KEYS
+    char *workers_reason; /* where `workers` is "auto": why that many, in one line; else NULL */
 };
 
 struct config {
@@ -99,6 +101,7 @@ struct config {
 };
 
 #undef COUNT
+#undef COUNT_OR_AUTO
 #undef DURATION
 #undef BOOLEAN
 #undef WORD
@@ -113,7 +116,8 @@ struct config {
 struct config *config_load(const char *file, struct buffer *errors);
 
 /* The same for one service given on the command line: a built-in HANDLER, or (NULL) the COMMAND,
- * which ends with NULL. ADDRESS may be HOST:PORT alone. */
+ * which ends with NULL. ADDRESS may be HOST:PORT alone. WORKERS: 0 for the default, or
+ * CONFIG_AUTO. */
 struct config *config_load_command_line(const char *address, const char *handler,
                                         char *const *command, int64_t workers, const char *control,
                                         struct buffer *errors);

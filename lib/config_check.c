@@ -6,6 +6,7 @@
 
 #include "include/channel.h"
 #include "lib/cidr.h"
+#include "lib/config_auto.h"
 #include "lib/control_path.h"
 #include "lib/memory.h"
 
@@ -139,6 +140,23 @@ static void check_proxy(struct config_reader *reader, const config_setting_t *gr
                         "PROXY headers are for connections, not for datagrams");
 }
 
+/* Here, where the file is read: a reload looks again, and what travels to a pool is a number. */
+static void count_workers(struct config_reader *reader, const config_setting_t *group,
+                          struct config_service *service)
+{
+    struct cpu_budget budget;
+    char reason[CONFIG_AUTO_REASON_MAX];
+    if (service->workers != CONFIG_AUTO)
+        return;
+    if (!reader->lookup) {
+        config_complain(reader, config_place(group, "workers"), "\"auto\" is a number by now");
+        return;
+    }
+    cpu_budget_look(&budget);
+    service->workers = config_auto_workers(service, &budget, reason);
+    service->workers_reason = memory_string(reason);
+}
+
 void config_check_service(struct config_reader *reader, const config_setting_t *group,
                           struct config_service *service)
 {
@@ -157,6 +175,7 @@ void config_check_service(struct config_reader *reader, const config_setting_t *
                 &service->restart_delay_max);
     check_kind(reader, group, service);
     check_proxy(reader, group, service);
+    count_workers(reader, group, service);
     if (service->workers > service->max_workers && !config_given(group, "max_workers"))
         service->max_workers = service->workers;
     check_limit(reader, group, "workers", &service->workers, service->max_workers);

@@ -11,6 +11,8 @@
     {.name = #row_name, .kind = row_kind, .offset = offsetof(OWNER, row_name), __VA_ARGS__},
 #define COUNT(key, d, l, h, t)                                                                     \
     ROW(CONFIG_COUNT, key, .fallback = (d), .low = (l), .high = (h), .text = (t))
+#define COUNT_OR_AUTO(key, d, l, h, t)                                                             \
+    ROW(CONFIG_COUNT, key, .fallback = (d), .low = (l), .high = (h), .text = (t), .automatic = true)
 #define DURATION(key, d, l, h, t)                                                                  \
     ROW(CONFIG_DURATION, key, .fallback = (d), .low = (l), .high = (h), .text = (t))
 #define BOOLEAN(key, d, t)   ROW(CONFIG_BOOLEAN, key, .fallback = (d), .text = (t))

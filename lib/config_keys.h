@@ -6,6 +6,8 @@
  * printed effective configuration and the tests. To add a key, add a row.
  *
  *     COUNT(name, default, least, most, text)
+ *     COUNT_OR_AUTO(name, default, least, most, text)       "auto" as well: CONFIG_AUTO, until
+ *                                                           config_check.c puts a number there
  *     DURATION(name, default in ms, least, most, text)      0 means "no limit" where least is 0
  *     BOOLEAN(name, default, text)
  *     WORD(name, default or NULL, text)
@@ -41,7 +43,9 @@
 
 #define CONFIG_DAY_MS (INT64_C(24) * 3600 * 1000)
 #define CONFIG_SERVICE_KEYS \
-    COUNT(workers, 0, 1, 65536, "fixed number of workers; without it the elastic keys apply") \
+    COUNT_OR_AUTO(workers, 0, 1, 65536, \
+                  "fixed number of workers; \"auto\": by affinity mask and cgroup quota, 16 per processor " \
+                  "(programs that accept by themselves: 1); without it the elastic keys apply") \
     COUNT(start_workers, 5, 1, 65536, "elastic: workers at the start") \
     COUNT(min_spare, 5, 1, 65536, "elastic: when fewer are idle, more are started at once") \
     COUNT(max_spare, 10, 1, 65536, \
@@ -162,6 +166,7 @@ struct config_key {
     const char *fallback_word;
     const char *const *choices; /* ends with NULL */
     const char *text;
+    bool automatic; /* of a count: it may be "auto" */
 };
 
 /* The rows as tables; each ends with a row whose name is NULL. Offsets count from struct config
@@ -195,6 +200,8 @@ void config_list_release(struct config_list *list);
 
 /* A SIZE that was not given: it has no default. */
 #define CONFIG_NOT_SET INT64_C(-1)
+/* A count that is still to be made from what the machine allows. */
+#define CONFIG_AUTO INT64_C(-2)
 /* "unlimited" */
 #define CONFIG_UNLIMITED INT64_MAX
 

@@ -71,17 +71,22 @@ void config_print_value(struct buffer *out, const struct config_key *key, const 
     }
 }
 
+static void print_key(struct buffer *out, const struct config_key *key, const void *base,
+                      const char *indent)
+{
+    const void *field = (const char *)base + key->offset;
+    if (!config_key_is_set(key, field))
+        return;
+    buffer_printf(out, "%s%s = ", indent, key->name);
+    config_print_value(out, key, field);
+    buffer_printf(out, ";\n");
+}
+
 static void print_keys(struct buffer *out, const struct config_key *keys, const void *base,
                        const char *indent)
 {
-    for (; keys->name; keys++) {
-        const void *field = (const char *)base + keys->offset;
-        if (!config_key_is_set(keys, field))
-            continue;
-        buffer_printf(out, "%s%s = ", indent, keys->name);
-        config_print_value(out, keys, field);
-        buffer_printf(out, ";\n");
-    }
+    for (; keys->name; keys++)
+        print_key(out, keys, base, indent);
 }
 
 /* Numbers and truth values as such, so that they read back with their kind. */
@@ -147,6 +152,17 @@ static void print_program(struct buffer *out, const struct config_service *servi
     buffer_printf(out, "      };\n    };\n");
 }
 
+/* People see what they wrote, and what it comes to. */
+static void print_service_keys(struct buffer *out, const struct config_service *service,
+                               enum detail detail)
+{
+    for (const struct config_key *key = config_service_keys; key->name; key++)
+        if (key->automatic && service->workers_reason && detail == DETAIL_KEYS)
+            buffer_printf(out, "    %s = \"auto\"; # %s\n", key->name, service->workers_reason);
+        else
+            print_key(out, key, service, "    ");
+}
+
 static void print_service(struct buffer *out, const struct config_service *service,
                           enum detail detail)
 {
@@ -161,7 +177,7 @@ static void print_service(struct buffer *out, const struct config_service *servi
         print_program(out, service, detail);
     else
         print_handler(out, service, detail);
-    print_keys(out, config_service_keys, service, "    ");
+    print_service_keys(out, service, detail);
     if (detail == DETAIL_RESOLVED)
         config_resolved_print_service(out, service);
     buffer_printf(out, "  };\n");

@@ -64,7 +64,8 @@ static void read_service(struct config_reader *reader, const config_setting_t *g
                          struct config_service *service)
 {
     static const char *const special[] = {"listen", "handler", NULL};
-    static const char *const more[] = {"listen", "handler", "*listens", "*credentials", NULL};
+    static const char *const more[] = {"listen",       "handler",         "*listens",
+                                       "*credentials", "*workers_reason", NULL};
     service->name = memory_string(config_setting_name(group));
     config_key_defaults(config_service_keys, service);
     if (config_setting_type(group) != CONFIG_TYPE_GROUP) {
@@ -251,7 +252,9 @@ struct config *config_load_command_line(const char *address, const char *handler
         print_command(&text, command);
     if (workers == 0 && !handler)
         workers = address_type(full) == SOCK_DGRAM ? 1 : COMMAND_WORKERS;
-    if (workers > 0)
+    if (workers == CONFIG_AUTO)
+        buffer_printf(&text, "; workers = \"auto\"");
+    else if (workers > 0)
         buffer_printf(&text, "; workers = %" PRId64, workers);
     buffer_printf(&text, "; }; };\n");
     struct config *config = load_text(buffer_text(&text), &reader, errors);

@@ -5,10 +5,12 @@
  * person:
  *
  *     *credentials = [ UID, GID, GROUP… ];       of the configuration, and of a service
+ *     *workers_reason = "TEXT";                  of a service whose workers are "auto"
  *     *listens = ( ( LINE, "ADDRESS", SCOPE, … ), … );    one list for each entry of listen
  */
 #include "lib/config_reader.h"
 
+#include "lib/escape.h"
 #include "lib/memory.h"
 
 #include <inttypes.h>
@@ -46,6 +48,11 @@ void config_resolved_print_credentials(struct buffer *out, const struct credenti
 void config_resolved_print_service(struct buffer *out, const struct config_service *service)
 {
     print_listens(out, service);
+    if (service->workers_reason) {
+        buffer_printf(out, "    *workers_reason = ");
+        config_print_word(out, service->workers_reason);
+        buffer_printf(out, ";\n");
+    }
     config_resolved_print_credentials(out, service->credentials, "    ");
 }
 
@@ -129,12 +136,27 @@ static struct credentials *read_credentials(struct config_reader *reader,
     return c;
 }
 
+/* It is shown as it is. */
+static void read_reason(struct config_reader *reader, const config_setting_t *group,
+                        struct config_service *service)
+{
+    const char *reason = NULL;
+    if (!config_given(group, "*workers_reason"))
+        return;
+    if (config_setting_lookup_string(group, "*workers_reason", &reason) == CONFIG_TRUE &&
+        escape_is_plain(reason, strlen(reason)))
+        service->workers_reason = memory_string(reason);
+    else
+        config_complain(reader, group, "this is no reason for a number of workers");
+}
+
 void config_resolved_read_service(struct config_reader *reader, const config_setting_t *group,
                                   struct config_service *service)
 {
     if (!read_listens(group, service))
         config_complain(reader, group, "service \"%s\" has no addresses", service->name);
     service->credentials = read_credentials(reader, group);
+    read_reason(reader, group, service);
 }
 
 void config_resolved_read_global(struct config_reader *reader, const config_setting_t *root)

@@ -47,11 +47,29 @@ bool config_is_integer(const config_setting_t *setting)
 
 /* One function per kind of key: read the setting into *FIELD or complain. */
 
+/* What a count may be besides a number. */
+static void read_auto(struct config_reader *reader, const config_setting_t *setting,
+                      const struct config_key *key, int64_t *field)
+{
+    const char *word = config_setting_get_string(setting);
+    if (strcmp(word, "auto") == 0)
+        *field = CONFIG_AUTO;
+    else
+        config_complain(reader, setting,
+                        "%s must be an integer without quotes, or \"auto\", not \"%s\"", key->name,
+                        word);
+}
+
 static void read_count(struct config_reader *reader, const config_setting_t *setting,
                        const struct config_key *key, int64_t *field)
 {
+    if (key->automatic && config_setting_type(setting) == CONFIG_TYPE_STRING) {
+        read_auto(reader, setting, key, field);
+        return;
+    }
     if (!config_is_integer(setting)) {
-        config_wrong_type(reader, setting, "an integer");
+        config_wrong_type(reader, setting,
+                          key->automatic ? "an integer or \"auto\"" : "an integer");
         return;
     }
     int64_t value = config_setting_get_int64(setting);

@@ -119,11 +119,21 @@ static int print_config(struct config *config)
     return fflush(stdout) == 0 ? EXIT_CODE_OK : EXIT_CODE_FAILURE;
 }
 
+static void print_automatic(const struct config *config)
+{
+    for (size_t i = 0; i < config->service_count; i++)
+        if (config->services[i].workers_reason)
+            printf("service %s: workers = auto: %s\n", config->services[i].name,
+                   config->services[i].workers_reason);
+}
+
 static int check(const struct options *options, struct config *config)
 {
     int stopped;
     signals_block_all(); /* the scratch processes begin so, like pools */
     bool well = check_handlers(config, &stopped);
+    if (well)
+        print_automatic(config);
     config_release(config);
     if (stopped)
         signals_end_by(stopped);

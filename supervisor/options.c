@@ -49,7 +49,12 @@ static int take_workers(struct options *o, const char *text, struct error *error
 {
     if (quantity_parse_count(text, &o->workers) == 0 && o->workers >= 1 && o->workers <= 65536)
         return 0;
-    return error_set(error, EXIT_CODE_USAGE, "--workers %s: write a number from 1 to 65536", text);
+    if (strcmp(text, "auto") == 0) {
+        o->workers = CONFIG_AUTO;
+        return 0;
+    }
+    return error_set(error, EXIT_CODE_USAGE,
+                     "--workers %s: write a number from 1 to 65536, or auto", text);
 }
 
 static int take(struct options *o, int option, char **argv, struct error *error)
@@ -150,7 +155,7 @@ void options_help(void)
            "                                     service is ready\n"
            "  preforkd -t [-c FILE]              check the configuration\n"
            "  preforkd --print-config [-c FILE]  the effective configuration, defaults filled in\n"
-           "  preforkd --listen ADDRESS [--workers N] [--control PATH]\n"
+           "  preforkd --listen ADDRESS [--workers N|auto] [--control PATH]\n"
            "      --handler NAME                 serve without a file: a built-in handler,\n"
            "      -- PROGRAM [ARGUMENT…]         or a program for each connection\n"
            "  preforkd --help-config             every key of the configuration file\n"
@@ -177,7 +182,7 @@ static void print_default(const struct config_key *key)
         if (key->fallback >= key->low)
             printf(" = %" PRId64, key->fallback);
         else
-            printf(" = N");
+            printf(" = N%s", key->automatic ? " | \"auto\"" : "");
         break;
     case CONFIG_DURATION:
         printf(" = \"%s\"", quantity_print_duration(key->fallback, text));

@@ -31,7 +31,7 @@ struct options {
     bool dashes;    /* there was a -- */
     char **command; /* what follows it; NULL for nothing */
     const char *control;
-    int64_t workers; /* 0: not given */
+    int64_t workers; /* 0: not given; may be CONFIG_AUTO */
 };
 
 /* 0, or -1 with ERROR (EXIT_CODE_USAGE). The strings are those of ARGV. */

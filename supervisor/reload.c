@@ -169,6 +169,7 @@ void reload_committed(struct supervisor *s, const struct core_action *action)
     (void)action;
     listener_sweep(&s->listeners, s->config);
     use_log_settings(s);
+    services_tell_automatic(s->config);
     log_done(s);
     forget(&s->reload);
 }

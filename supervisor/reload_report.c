@@ -37,10 +37,13 @@ json_t *reload_report(const struct reload_plan *plan, const struct config *now,
         [RELOAD_KEEP] = "keep", [RELOAD_CHANGE] = "change", [RELOAD_ADD] = "add"};
     static const struct config_changes none;
     json_t *services = json_array();
-    for (size_t i = 0; i < next->service_count; i++)
-        json_array_append_new(
-            services,
-            report_service(next->services[i].name, actions[plan->actions[i]], &plan->changes[i]));
+    for (size_t i = 0; i < next->service_count; i++) {
+        const struct config_service *service = &next->services[i];
+        json_t *row = report_service(service->name, actions[plan->actions[i]], &plan->changes[i]);
+        if (service->workers_reason)
+            json_object_set_new(row, "auto", control_client_text(service->workers_reason));
+        json_array_append_new(services, row);
+    }
     for (size_t i = 0; i < now->service_count; i++)
         if (!config_find(next, now->services[i].name))
             json_array_append_new(services, report_service(now->services[i].name, "remove", &none));

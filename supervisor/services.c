@@ -178,6 +178,14 @@ int services_check_limits(const struct config *config, struct error *error)
     return fds_raise_limit(ours > pool ? ours : pool, error);
 }
 
+void services_tell_automatic(const struct config *config)
+{
+    for (size_t i = 0; i < config->service_count; i++)
+        if (config->services[i].workers_reason)
+            log_info("service %s: workers = auto: %s", config->services[i].name,
+                     config->services[i].workers_reason);
+}
+
 /* Where nothing else is known. */
 static const char *hint(const struct config_service *config)
 {

@@ -20,6 +20,9 @@ struct pool_process *services_current(const struct supervisor *s, const struct s
 /* May we, and each pool, open as many files as CONFIG takes? 0, or -1 with ERROR. */
 int services_check_limits(const struct config *config, struct error *error);
 
+/* Log for each service of CONFIG with `workers = "auto"` how its number comes about. */
+void services_tell_automatic(const struct config *config);
+
 /* Actions of the core (core.h). */
 void services_start_pool(struct supervisor *s, const struct core_action *action);
 void services_promote(struct supervisor *s, const struct core_action *action);

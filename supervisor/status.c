@@ -43,6 +43,7 @@ static json_t *report_strength(const struct service *service, const struct pool_
     json_object_set_new(workers, "max",
                         json_integer((json_int_t)config_most_workers(service->config)));
     json_object_set_new(workers, "elastic", json_boolean(config_is_elastic(service->config)));
+    json_object_set_new(workers, "auto", json_boolean(service->config->workers_reason != NULL));
     return workers;
 }
 

@@ -160,6 +160,7 @@ static int init_afresh(struct supervisor *s, struct error *error)
         init_program(s, error) < 0)
         return -1;
     warn_of_idle_sockets();
+    services_tell_automatic(s->config);
     orphans_init(&s->orphans, is_held, s);
     init_services(s);
     return 0;

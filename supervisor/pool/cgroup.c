@@ -4,11 +4,11 @@
  */
 #include "supervisor/pool/cgroup.h"
 
+#include "lib/cgroup_mount.h"
 #include "lib/clock.h"
 #include "lib/fds.h"
 #include "lib/log.h"
 #include "lib/memory.h"
-#include "supervisor/pool/cgroup_mount.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -88,7 +88,7 @@ void cgroup_init(struct cgroup *cgroup, const char *service, uint32_t slots)
     char path[CGROUP_MOUNT_PATH_MAX];
     *cgroup = CGROUP_NONE;
     snprintf(cgroup->name, sizeof cgroup->name, PREFIX "%.64s-%d", service, (int)getpid());
-    if (cgroup_mount_find(path) == 0)
+    if (cgroup_mount_find(NULL, path) == 0)
         cgroup->parent = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     /* A birth into a group below needs the right to move processes in its parent. */
     if (cgroup->parent < 0 || faccessat(cgroup->parent, "cgroup.procs", W_OK, AT_EACCESS) < 0 ||

@@ -4,7 +4,7 @@
  */
 #include "supervisor/pool/room.h"
 
-#include "supervisor/pool/cgroup_mount.h"
+#include "lib/cgroup_mount.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -35,7 +35,7 @@ static int64_t limit_of(int status, const struct rlimit *limit)
 static int64_t read_cgroup(void)
 {
     char path[CGROUP_MOUNT_PATH_MAX], file[CGROUP_MOUNT_PATH_MAX + sizeof "/pids.max"];
-    if (cgroup_mount_find(path) < 0)
+    if (cgroup_mount_find(NULL, path) < 0)
         return ROOM_ANY;
     snprintf(file, sizeof file, "%s/pids.max", path);
     return read_number(file);

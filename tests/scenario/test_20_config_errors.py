@@ -195,7 +195,7 @@ def scenario_check_asks_the_handlers(t):
 
 
 def scenario_wrong_type(t):
-    for setting, pattern in (('workers = "4";', "workers must be an integer, not a string"),
+    for setting, pattern in (('workers = "4";', "workers must be an integer without quotes"),
                              ("workers = 4.5;", "workers must be an integer"),
                              ("access_log = 1;", "access_log must be true or false"),
                              ("idle_timeout = true;", "idle_timeout must be a duration"),

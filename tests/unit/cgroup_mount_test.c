@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * cgroup_mount_test - one's own control group is found wherever version 2 is mounted.
+ * cgroup_mount_test - one's own control group is found wherever its tree is mounted.
  */
-#include "supervisor/pool/cgroup_mount.h"
+#include "lib/cgroup_mount.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,23 +13,23 @@
 static void only_version_2_counts(void **state)
 {
     (void)state;
-    assert_string_equal(cgroup_mount_own("0::/"), "/");
-    assert_string_equal(cgroup_mount_own("0::/system.slice/preforkd.service"),
+    assert_string_equal(cgroup_mount_own("0::/", NULL), "/");
+    assert_string_equal(cgroup_mount_own("0::/system.slice/preforkd.service", NULL),
                         "/system.slice/preforkd.service");
-    assert_null(cgroup_mount_own("4:memory:/a"));
-    assert_null(cgroup_mount_own("10::/a"));
-    assert_null(cgroup_mount_own("0::"));
-    assert_null(cgroup_mount_own(""));
+    assert_null(cgroup_mount_own("4:memory:/a", NULL));
+    assert_null(cgroup_mount_own("10::/a", NULL));
+    assert_null(cgroup_mount_own("0::", NULL));
+    assert_null(cgroup_mount_own("", NULL));
 }
 
 static void expect(const char *line, const char *own, const char *path)
 {
     char found[CGROUP_MOUNT_PATH_MAX];
     if (!path) {
-        assert_int_equal(cgroup_mount_match(line, own, found), -1);
+        assert_int_equal(cgroup_mount_match(line, NULL, own, found), -1);
         return;
     }
-    assert_int_equal(cgroup_mount_match(line, own, found), 0);
+    assert_int_equal(cgroup_mount_match(line, NULL, own, found), 0);
     assert_string_equal(found, path);
 }
 
@@ -73,12 +73,31 @@ static void path_has_room_or_is_refused(void **state)
     expect("1 2 0:3 / /mnt rw - cgroup2 c rw", own, NULL);
 }
 
+static void controllers_of_version_1(void **state)
+{
+    char found[CGROUP_MOUNT_PATH_MAX];
+    const char *mount = "33 25 0:30 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu,cpuacct";
+    (void)state;
+    assert_string_equal(cgroup_mount_own("4:cpu,cpuacct:/a", "cpu"), "/a");
+    assert_string_equal(cgroup_mount_own("4:cpuacct,cpu:/", "cpu"), "/");
+    assert_null(cgroup_mount_own("4:cpuset,cpuacct:/a", "cpu"));
+    assert_null(cgroup_mount_own("0::/a", "cpu"));
+    assert_null(cgroup_mount_own("4:cpu", "cpu"));
+    assert_null(cgroup_mount_own("", "cpu"));
+    assert_int_equal(cgroup_mount_match(mount, "cpu", "/a", found), 0);
+    assert_string_equal(found, "/sys/fs/cgroup/cpu/a");
+    assert_int_equal(cgroup_mount_match(mount, "cpuacct", "/", found), 0);
+    assert_string_equal(found, "/sys/fs/cgroup/cpu");
+    assert_int_equal(cgroup_mount_match(mount, "cpuset", "/a", found), -1);
+    assert_int_equal(cgroup_mount_match(mount, NULL, "/a", found), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_version_2_counts),       cmocka_unit_test(matches_unified_and_hybrid),
         cmocka_unit_test(matches_a_part_of_the_tree),  cmocka_unit_test(refuses_what_it_is_not),
-        cmocka_unit_test(path_has_room_or_is_refused),
+        cmocka_unit_test(path_has_room_or_is_refused), cmocka_unit_test(controllers_of_version_1),
     };
     return cmocka_run_group_tests_name("cgroup_mount", tests, NULL, NULL);
 }

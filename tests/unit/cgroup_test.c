@@ -6,9 +6,9 @@
  */
 #include "supervisor/pool/cgroup.h"
 
+#include "lib/cgroup_mount.h"
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "supervisor/pool/cgroup_mount.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -50,7 +50,7 @@ static int delegate(void **state)
     (void)state;
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     log_configure(LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT);
-    if (cgroup_mount_find(home) == 0) {
+    if (cgroup_mount_find(NULL, home) == 0) {
         snprintf(delegated, sizeof delegated, "%s/preforkd-test-%d.d", home, (int)getpid());
         snprintf(kill_file, sizeof kill_file, "%s/cgroup.kill", delegated);
         if (mkdir(delegated, 0755) == 0 && access(kill_file, W_OK) == 0 && join(delegated) == 0)

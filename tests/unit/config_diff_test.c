@@ -5,6 +5,8 @@
  */
 #include "lib/config_diff.h"
 
+#include "lib/memory.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -403,6 +405,27 @@ static void expect_refused(const char *text, const char *words)
     buffer_release(&errors);
 }
 
+/* What a number comes from goes with it; where that is another reason, nothing has changed. */
+static void automatic_workers_arrive(void **state)
+{
+    struct buffer text = {0};
+    (void)state;
+    struct config *config = load(ONE("workers = 7; max_workers = 7;"));
+    config->services[0].workers_reason = memory_string("2 processors -> 7 workers");
+    resolve(config);
+    config_print_resolved(config, &text);
+    struct config *read = config_load_resolved(buffer_text(&text), "/etc/x", &errors);
+    assert_non_null(read);
+    assert_int_equal(read->services[0].workers, 7);
+    assert_string_equal(read->services[0].workers_reason, config->services[0].workers_reason);
+    read->services[0].workers_reason[0] = '4';
+    compare(config, read);
+    assert_int_equal(changes.count, 0);
+    config_release(config);
+    config_release(read);
+    buffer_release(&text);
+}
+
 /* Whoever wrote it may have gone mad. */
 static void odd_snapshots_are_refused(void **state)
 {
@@ -427,6 +450,10 @@ static void odd_snapshots_are_refused(void **state)
                    "no addresses");
     expect_refused(A("*listens = ( ( 1, \"tcp://[::1]:1\", 0L ) ); odd = 1;"), "unknown key");
     expect_refused(A("*listens = ( ( 1, \"tcp://[::1]:1\", 0L ) ); workers = 0;"), "out of range");
+    expect_refused(A("*listens = ( ( 1, \"tcp://[::1]:1\", 0L ) ); workers = \"auto\";"),
+                   "is a number by now");
+    expect_refused(A("*listens = ( ( 1, \"tcp://[::1]:1\", 0L ) ); *workers_reason = \"a\nb\";"),
+                   "no reason");
     expect_refused("*credentials = [ 0L, 0L ]; services = { };", "as root");
     expect_refused("*credentials = [ 1L ]; services = { };", "no credentials");
     expect_refused("*credentials = [ 1L, -1L ]; services = { };", "no credentials");
@@ -458,6 +485,7 @@ int main(void)
         cmocka_unit_test_teardown(programs_are_compared_by_what_they_mean, release),
         cmocka_unit_test_teardown(every_kind_of_address_arrives, release),
         cmocka_unit_test_teardown(what_was_looked_up_makes_a_difference, release),
+        cmocka_unit_test_teardown(automatic_workers_arrive, release),
         cmocka_unit_test_teardown(odd_snapshots_are_refused, release),
         cmocka_unit_test_teardown(a_person_cannot_write_them, release),
     };

@@ -165,6 +165,31 @@ static void every_value_of_a_program_survives(void **state)
     buffer_release(&text);
 }
 
+#define AUTOMATIC                                                                                  \
+    "services = { a = { listen = \"unix:@a\"; handler = \"echo\"; workers = \"auto\"; "            \
+    "max_workers = 7; }; };"
+
+/* People see the word, and read it back; a pool gets the number. */
+static void automatic_workers_are_printed_for_whom_they_are(void **state)
+{
+    struct buffer people = {0}, pool = {0};
+    (void)state;
+    expect_round_trip(AUTOMATIC);
+    struct config *config = load(AUTOMATIC);
+    const struct config_service *s = &config->services[0];
+    assert_int_equal(s->workers, 7);
+    assert_non_null(strstr(s->workers_reason, " -> 7 workers ("));
+    config_print(config, &people);
+    const char *line = strstr(buffer_text(&people), "    workers = \"auto\"; # ");
+    assert_non_null(line);
+    assert_non_null(strstr(line, s->workers_reason));
+    config_print_snapshot(config, s, &pool);
+    assert_non_null(strstr(buffer_text(&pool), "    workers = 7;\n"));
+    config_release(config);
+    buffer_release(&people);
+    buffer_release(&pool);
+}
+
 static uint64_t dice = 4711;
 static unsigned throw_dice(unsigned sides)
 {
@@ -341,6 +366,7 @@ int main(void)
         cmocka_unit_test_teardown(shipped_configuration_reads_back, release),
         cmocka_unit_test_teardown(every_value_survives, release),
         cmocka_unit_test_teardown(every_key_is_printed, release),
+        cmocka_unit_test_teardown(automatic_workers_are_printed_for_whom_they_are, release),
         cmocka_unit_test_teardown(elastic_pool_has_no_fixed_number, release),
         cmocka_unit_test_teardown(snapshot_holds_log_and_service, release),
     };

@@ -106,8 +106,22 @@ static void counts_are_integers(void **state)
     (void)state;
     for (const struct config_key *key = config_service_keys; key->name; key++)
         for (size_t i = 0; key->kind == CONFIG_COUNT && i < sizeof values / sizeof *values; i++)
-            expect_refused(format("%s = %s;", key->name, values[i][0]),
-                           format("%s must be an integer, not %s", key->name, values[i][1]));
+            if (!key->automatic)
+                expect_refused(format("%s = %s;", key->name, values[i][0]),
+                               format("%s must be an integer, not %s", key->name, values[i][1]));
+}
+
+static void workers_are_a_count_or_auto(void **state)
+{
+    static const char *const words[] = {"8", "", "Auto", "automatic"};
+    (void)state;
+    expect_refused("workers = 8.0;",
+                   "workers must be an integer or \"auto\", not a floating-point number");
+    expect_refused("workers = true;", "workers must be an integer or \"auto\", not a boolean");
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        expect_refused(
+            format("workers = \"%s\";", words[i]),
+            format("workers must be an integer without quotes, or \"auto\", not \"%s\"", words[i]));
 }
 
 static void durations_are_taken_within_their_range(void **state)
@@ -433,6 +447,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(counts_are_taken_within_their_range, release),
         cmocka_unit_test_teardown(counts_are_integers, release),
+        cmocka_unit_test_teardown(workers_are_a_count_or_auto, release),
         cmocka_unit_test_teardown(durations_are_taken_within_their_range, release),
         cmocka_unit_test_teardown(durations_are_seconds_or_have_a_unit, release),
         cmocka_unit_test_teardown(other_durations_are_refused, release),

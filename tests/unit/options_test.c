@@ -4,6 +4,8 @@
  */
 #include "supervisor/options.h"
 
+#include "lib/config.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -147,15 +149,18 @@ static void what_belongs_together(void **state)
 static void workers_are_a_number(void **state)
 {
     static const char *const wrong[] = {"0", "-1", "65537", "x", "", "4x", "99999999999999999999"};
-    char saying[64];
+    char saying[96];
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        snprintf(saying, sizeof saying, "--workers %s: write a number from 1 to 65536", wrong[i]);
+        snprintf(saying, sizeof saying, "--workers %s: write a number from 1 to 65536, or auto",
+                 wrong[i]);
         expect_refused(saying, "preforkd", "--listen", "unix:@x", "--handler", "echo", "--workers",
                        wrong[i]);
     }
     expect_taken("preforkd", "--listen", "unix:@x", "--handler", "echo", "--workers", "65536");
     assert_int_equal(options.workers, 65536);
+    expect_taken("preforkd", "--listen", "unix:@x", "--handler", "echo", "--workers", "auto");
+    assert_int_equal(options.workers, CONFIG_AUTO);
 }
 
 static void values_must_be_there(void **state)
