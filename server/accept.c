@@ -13,9 +13,11 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 
 #define UNLUCKY_MAX   100 /* errors in a row that should concern one client each */
-#define GIVE_UP_AFTER 8   /* refusals of a dead socket: after 1.6 s by accept_delay_ms() */
+#define CLOSED_S      2   /* one wait at a dead socket */
+#define GIVE_UP_AFTER 4   /* so many of them */
 
 enum accept_verdict accept_judge(int error)
 {
@@ -78,14 +80,27 @@ static void wait_for_any(struct acceptor *a)
     }
 }
 
+/* Not later than the signal that tells to stop, however late between these lines that comes. */
+static void wait_for_stop(const struct acceptor *a)
+{
+    struct timespec limit = {.tv_sec = CLOSED_S};
+    sigset_t all, before;
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before);
+    if (!*a->stopping)
+        ppoll(NULL, 0, &limit, &before);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
 /* A socket of a service that is taken off is shut down before its workers are told; anything else
- * is a defect that no worker can mend. */
+ * is a defect that no worker can mend. Thousands of them wake here together, and whoever tells them
+ * needs the processor more than they do: they sleep until then. */
 static bool still_hoping(struct acceptor *a, int error)
 {
     if (*a->stopping)
         return false;
-    poll(NULL, 0, accept_delay_ms(++a->refusals));
-    if (*a->stopping || a->refusals < GIVE_UP_AFTER)
+    wait_for_stop(a);
+    if (*a->stopping || ++a->refusals < GIVE_UP_AFTER)
         return true;
     tell(a, ACCEPT_DEAD, error);
     return false;
