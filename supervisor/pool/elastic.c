@@ -49,7 +49,7 @@ static void grow(struct elastic *e, const struct elastic_sight *sight, int64_t t
 
 static void mark_anew(struct elastic *e, int64_t now_ms, struct elastic_decision *decision)
 {
-    e->look_ms = now_ms + greatest(1, e->idle_timeout_ms / ELASTIC_QUARTERS);
+    e->look_ms = now_ms + greatest(1, e->idle_timeout_ms / ELASTIC_PARTS);
     decision->new_mark = true;
 }
 
@@ -63,18 +63,18 @@ static int64_t surplus(struct elastic *e, const struct elastic_sight *sight, int
         return 0;
     }
     if (e->look_ms == CLOCK_NEVER) {
-        e->quarters = 0;
+        e->parts = 0;
         mark_anew(e, now_ms, decision);
     }
     if (now_ms < e->look_ms)
         return 0;
-    e->lows[e->quarters++ % ELASTIC_QUARTERS] = least(sight->low, idle);
+    e->lows[e->parts++ % ELASTIC_MARKS] = least(sight->low, idle);
     mark_anew(e, now_ms, decision);
-    for (int i = 0; i < ELASTIC_QUARTERS; i++)
+    for (int i = 0; i < ELASTIC_MARKS; i++)
         low = least(low, e->lows[i]);
-    if (e->quarters < ELASTIC_QUARTERS || low <= e->max_spare)
+    if (e->parts < ELASTIC_MARKS || low <= e->max_spare)
         return 0;
-    e->quarters = 0;
+    e->parts = 0;
     return low - e->max_spare;
 }
 

@@ -7,10 +7,10 @@
  *   - Fewer than min_spare idle: what is missing is wanted at once. While clients wait in the queue
  *     of the listening sockets, twice as many with each step, but never more than wait there, so
  *     that a burst is served after a few steps, and a moment's stall does not fork a crowd.
- *   - More than max_spare idle: those that were idle, and not needed, all the time for
- *     spare_idle_timeout (the low-water mark) are too many. A load that comes and goes within that
- *     time finds its workers still there. It is looked at in quarters of that time, so that the
- *     mark always covers one whole, and the pool shrinks not later than after one and a quarter.
+ *   - More than max_spare idle: those that were idle, and not needed, all the time (the low-water
+ *     mark) are too many. It is looked at in fifths of spare_idle_timeout, and covers the last four
+ *     whole ones: a load that comes back within these finds its workers still there, and when
+ *     spare_idle_timeout is over, who is too many has been told to leave, whenever it began.
  *   - Between the two nothing is done. Never more than max_workers; no client ever loses its
  *     worker.
  *
@@ -22,7 +22,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ELASTIC_QUARTERS 4
+#define ELASTIC_PARTS 5                   /* of spare_idle_timeout */
+#define ELASTIC_MARKS (ELASTIC_PARTS - 1) /* that are whole, wherever in a part it begins */
 
 /* Steps that follow each other within this belong to the same burst. */
 #define ELASTIC_BURST_MS 1000
@@ -35,8 +36,8 @@ struct elastic {
     bool started;    /* there were as many as at the start once */
     int64_t step;    /* of the burst; 0: there is none */
     int64_t step_ms; /* when it was made */
-    int64_t lows[ELASTIC_QUARTERS];
-    int quarters;    /* of the low-water mark that have been seen */
+    int64_t lows[ELASTIC_MARKS];
+    int parts;       /* of the low-water mark that have been seen */
     int64_t look_ms; /* end of the present one; CLOCK_NEVER: nobody can be too many */
 };
 

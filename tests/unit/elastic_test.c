@@ -19,7 +19,8 @@
 #define MAX_SPARE 10
 #define MOST      256
 #define TIMEOUT   INT64_C(60000)
-#define QUARTER   (TIMEOUT / ELASTIC_QUARTERS)
+#define PART      (TIMEOUT / ELASTIC_PARTS)
+#define MARKS_MS  (ELASTIC_MARKS * PART) /* what the low-water mark covers */
 
 static struct elastic e;
 static struct elastic_decision decision;
@@ -164,20 +165,20 @@ static void the_dead_are_not_wanted_any_more(void **state)
     assert_int_equal(wanted(13, 0, 1000, 12), 19); /* two died of it */
 }
 
-static void surplus_leaves_after_the_whole_time(void **state)
+static void surplus_leaves_after_the_marks(void **state)
 {
     (void)state;
     assert_int_equal(wanted(100, 100, 0, 1000), 100);
     assert_true(decision.new_mark);
-    for (int64_t quarter = 1; quarter < ELASTIC_QUARTERS; quarter++) {
-        assert_int_equal(decision.wake_ms, 1000 + quarter * QUARTER);
+    for (int64_t part = 1; part < ELASTIC_MARKS; part++) {
+        assert_int_equal(decision.wake_ms, 1000 + part * PART);
         assert_int_equal(wanted(100, 100, 0, decision.wake_ms - 1), 100);
         assert_false(decision.new_mark);
         assert_int_equal(wanted(100, 100, 0, decision.wake_ms), 100);
         assert_true(decision.new_mark);
     }
-    assert_int_equal(wanted(100, 100, 0, 1000 + TIMEOUT), MAX_SPARE);
-    assert_int_equal(wanted(MAX_SPARE, MAX_SPARE, 0, 1000 + TIMEOUT), MAX_SPARE);
+    assert_int_equal(wanted(100, 100, 0, 1000 + MARKS_MS), MAX_SPARE);
+    assert_int_equal(wanted(MAX_SPARE, MAX_SPARE, 0, 1000 + MARKS_MS), MAX_SPARE);
     assert_int_equal(decision.wake_ms, CLOCK_NEVER);
 }
 
@@ -188,7 +189,7 @@ static void busy_ones_stay(void **state)
     for (wanted(100, 30, 0, now); decision.target == 100 && now < 2 * TIMEOUT;)
         wanted(100, 30, 0, now = decision.wake_ms);
     assert_int_equal(decision.target, 80);
-    assert_int_equal(now, TIMEOUT);
+    assert_int_equal(now, MARKS_MS);
 }
 
 /* All that were idle for the whole time: the moment at which the fewest were counts. */
@@ -198,13 +199,13 @@ static void low_water_mark_decides(void **state)
     (void)state;
     wanted(100, 100, 0, now);
     struct elastic_sight sight = {.ready = 100, .idle = 100, .low = 13};
-    assert_int_equal(elastic_decide(&e, &sight, now += QUARTER).target, 100);
-    assert_int_equal(wanted(100, 100, 0, now += QUARTER), 100);
-    assert_int_equal(wanted(100, 100, 0, now += QUARTER), 100);
-    assert_int_equal(wanted(100, 100, 0, now += QUARTER), 97);
+    assert_int_equal(elastic_decide(&e, &sight, now += PART).target, 100);
+    assert_int_equal(wanted(100, 100, 0, now += PART), 100);
+    assert_int_equal(wanted(100, 100, 0, now += PART), 100);
+    assert_int_equal(wanted(100, 100, 0, now += PART), 97);
 }
 
-/* A quarter in which all were needed forgets itself only after the whole time. */
+/* A part in which all were needed forgets itself only after the whole time. */
 static void load_that_comes_back_finds_its_workers(void **state)
 {
     int64_t now = 0;
@@ -212,11 +213,11 @@ static void load_that_comes_back_finds_its_workers(void **state)
     wanted(100, 100, 0, now);
     for (int i = 0; i < 40; i++) {
         struct elastic_sight sight = {.ready = 100, .idle = 100, .low = i % 4 == 3 ? 5 : 100};
-        assert_int_equal(elastic_decide(&e, &sight, now += QUARTER).target, 100);
+        assert_int_equal(elastic_decide(&e, &sight, now += PART).target, 100);
     }
     for (int i = 0; i < 3; i++)
-        assert_int_equal(wanted(100, 100, 0, now += QUARTER), 100);
-    assert_int_equal(wanted(100, 100, 0, now += QUARTER), MAX_SPARE);
+        assert_int_equal(wanted(100, 100, 0, now += PART), 100);
+    assert_int_equal(wanted(100, 100, 0, now += PART), MAX_SPARE);
 }
 
 static void odd_counts_stay_within_bounds(void **state)
@@ -226,7 +227,7 @@ static void odd_counts_stay_within_bounds(void **state)
     (void)state;
     for (int i = 0; i < 36; i++) {
         struct elastic_sight sight = {.ready = 50, .idle = odd[i % 6], .low = odd[i / 6]};
-        struct elastic_decision d = elastic_decide(&e, &sight, now += QUARTER);
+        struct elastic_decision d = elastic_decide(&e, &sight, now += PART);
         assert_in_range(d.target, MAX_SPARE, MOST);
     }
 }
@@ -268,7 +269,7 @@ static void random_loads(void **state)
         carry_out(&l);
     }
     l.busy = 0;
-    for (int64_t end = l.now + TIMEOUT + 2 * QUARTER; l.now < end; l.now += 100)
+    for (int64_t end = l.now + TIMEOUT; l.now < end; l.now += 100)
         carry_out(&l);
     assert_true(l.total <= MAX_SPARE);
 }
@@ -288,7 +289,7 @@ int main(void)
         cmocka_unit_test_setup(no_more_than_max_workers, started),
         cmocka_unit_test_setup(who_left_is_replaced_only_where_too_few_are_idle, started),
         cmocka_unit_test_setup(the_dead_are_not_wanted_any_more, started),
-        cmocka_unit_test_setup(surplus_leaves_after_the_whole_time, started),
+        cmocka_unit_test_setup(surplus_leaves_after_the_marks, started),
         cmocka_unit_test_setup(busy_ones_stay, started),
         cmocka_unit_test_setup(low_water_mark_decides, started),
         cmocka_unit_test_setup(load_that_comes_back_finds_its_workers, started),
