@@ -89,6 +89,11 @@ static int parse(struct load_plan *plan, int argc, char **argv, struct error *er
          .value = &plan->pause_ms,
          .min = 1,
          .max = INT32_MAX},
+        {.name = "--ramp",
+         .kind = FLAG_DURATION,
+         .value = &plan->ramp_ms,
+         .min = 1,
+         .max = INT32_MAX},
         {.name = "--lines", .kind = FLAG_SWITCH, .value = &plan->lines},
         PROXY_CLAIM_FLAG(&said),
         {.name = "--json", .kind = FLAG_SWITCH, .value = &plan->json},
@@ -106,6 +111,8 @@ static int parse(struct load_plan *plan, int argc, char **argv, struct error *er
                          CONCURRENCY_MAX);
     if (plan->pause_ms > 0 && plan->mode != LOAD_CONNECT && plan->mode != LOAD_ROUNDTRIP)
         return error_set(error, EXIT_CODE_USAGE, "--pause is for --mode connect and roundtrip");
+    if (plan->ramp_ms > 0 && plan->mode == LOAD_BURST)
+        return error_set(error, EXIT_CODE_USAGE, "--ramp is not for --mode burst");
     return 0;
 }
 
@@ -209,6 +216,8 @@ const struct command LOAD_COMMAND = {
         "                      of ports at about 14,000 new connections per second\n"
         "  --pause D           after each reply wait so long before the connection's next message\n"
         "                      (connect, roundtrip): latency without load\n"
+        "  --ramp D            begin the connections one after another over so long, not all at "
+        "once\n"
         "  --lines             end each message with a newline, for programs that read "
         "lines\n" PROXY_CLAIM_HELP "  --json              the result as one JSON object\n"
         "\n"

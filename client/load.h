@@ -38,6 +38,7 @@ struct load_plan {
     int64_t timeout_ms;  /* of an attempt; stream: of a silence */
     int64_t sources;     /* loopback addresses to come from in turn; 1: leave it to the system */
     int64_t pause_ms;    /* of a connection that was served, before its next attempt */
+    int64_t ramp_ms;     /* from the first connection's first attempt to the last one's */
     bool lines;          /* a message ends in a newline */
     struct proxy_claim proxy; /* what each connection begins with */
     bool json;

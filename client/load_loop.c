@@ -150,11 +150,21 @@ static void wait_for_events(struct loop *loop)
     }
 }
 
+/* All at once, or evenly over ramp_ms. */
+static void begin(struct loop *loop)
+{
+    int64_t ramp_ms = loop->load->plan->ramp_ms;
+    for (int64_t i = 0; i < loop->count; i++)
+        if (ramp_ms == 0)
+            start(loop, &loop->connections[i]);
+        else
+            rest(loop, &loop->connections[i], 1 + i * ramp_ms / loop->count);
+}
+
 static void run(struct loop *loop)
 {
     struct load_report *report = &loop->load->report;
-    for (int64_t i = 0; i < loop->count; i++)
-        start(loop, &loop->connections[i]);
+    begin(loop);
     for (;;) {
         if (loop->load->stopping && !loop->stopped)
             wind_down(loop);

@@ -127,3 +127,16 @@ def scenario_preforkc_load_classes_failures(t):
             failures = json.loads(done.stdout)["failures"]
             check(failures[wanted] >= 1 and sum(failures.values()) == failures[wanted],
                   f"wanted {wanted}, got {failures}")
+
+
+def scenario_load_begins_one_after_another(t):
+    """With --ramp: of two connections in two hours the first is there, the second is not yet."""
+    d = t.daemon(echo={"workers": 2}).start()
+    before = d.service()["connections"]["accepted"]
+    address = f"127.0.0.1:{d.port}"
+    done = t.run("preforkc", "load", "--mode", "roundtrip", "--concurrency", "2", "--ramp", "2h",
+                 "--duration", "300ms", address)
+    equal(done.returncode, 0, f"exit code ({done.stdout} {done.stderr})")
+    wait_until(lambda: d.service()["connections"]["accepted"] == before + 1, "one connection")
+    refused = t.run("preforkc", "load", "--mode", "burst", "--ramp", "1s", address)
+    equal(refused.returncode, 64, f"a burst with a ramp ({refused.stderr})")
