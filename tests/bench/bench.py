@@ -25,8 +25,8 @@ import servers
 from servers import CannotStart
 
 LEAST_CONNECT_RATIO = 0.9
-ROUNDS, SECONDS, MEMORY_WORKERS = 5, 1, 1000
-QUICK_ROUNDS, QUICK_SECONDS, QUICK_MEMORY_WORKERS = 3, 0.3, 200
+ROUNDS, SECONDS, CROWD = 5, 1, 10000
+QUICK_ROUNDS, QUICK_SECONDS, QUICK_CROWD = 3, 0.3, 200
 
 # In the order they are measured and printed.
 WORKS = (*loads.WORKS, *costs.COSTS)
@@ -39,8 +39,8 @@ def parse():
                         help="a look: short, few rounds, no programs, and nothing is written down")
     parser.add_argument("--rounds", type=int, help=f"how many ({ROUNDS}; programs: {programs.ROUNDS})")
     parser.add_argument("--seconds", type=float, help=f"of each measurement ({SECONDS})")
-    parser.add_argument("--memory-workers", type=int, metavar="N",
-                        help=f"measure the memory of N idle workers ({MEMORY_WORKERS})")
+    parser.add_argument("--crowd", type=int, metavar="N",
+                        help=f"N workers, and clients for all of them ({CROWD})")
     parser.add_argument("--json", action="store_true", help="the result as one JSON object")
     parser.add_argument("--works", help="only some of: " + ", ".join(WORKS))
     group = parser.add_mutually_exclusive_group()
@@ -59,14 +59,13 @@ def complete():
     options.program_rounds = options.rounds or programs.ROUNDS
     options.rounds = options.rounds or (QUICK_ROUNDS if quick else ROUNDS)
     options.seconds = options.seconds or (QUICK_SECONDS if quick else SECONDS)
-    options.memory_workers = options.memory_workers or \
-        (QUICK_MEMORY_WORKERS if quick else MEMORY_WORKERS)
+    options.crowd = options.crowd or (QUICK_CROWD if quick else CROWD)
     options.no_programs = options.no_programs or ((quick or options.works) and not options.programs)
     options.names = (options.programs or ",".join(programs.PROGRAMS)).split(",")
     works = options.works.split(",") if options.works else WORKS
     options.works = [] if options.programs else works
-    if min(options.rounds, options.memory_workers) < 1 or options.seconds <= 0:
-        parser.error("--rounds, --seconds and --memory-workers are more than 0")
+    if min(options.rounds, options.crowd) < 1 or options.seconds <= 0:
+        parser.error("--rounds, --seconds and --crowd are more than 0")
     if not set(works) <= set(WORKS):
         parser.error(f"--works: there are {', '.join(WORKS)}")
     if not set(options.names) <= set(programs.PROGRAMS):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""costs - what a server costs that nobody talks to, and how long a killed worker is missed."""
+"""costs - what an idle server costs, how long a killed worker is missed, and what else is no steady
+load: the table of these works."""
 
 import contextlib
 import os
@@ -9,6 +10,8 @@ import socket
 import tempfile
 import time
 
+import bursts
+import crowds
 import figures
 import loads
 import processes
@@ -32,21 +35,6 @@ def pair(workers):
                 processes.wait_for_workers(server, workers)
             time.sleep(1)  # the last ones settle
             yield least, ours
-
-
-def memory(options):
-    """Private memory of a worker that was never talked to, in KiB. The tries of the start reach some:
-    the median of all does not see them."""
-    work = f"memory ({options.memory_workers:,} idle workers)"
-    measured = []
-    with pair(options.memory_workers) as running:
-        for server in running:
-            servers.progress(f"{work} {server.name}")
-            measured.append([figures.quantile([processes.private_kib(pid) for pid in
-                                               processes.workers(server)], 0.5)])
-    least, ours = measured
-    return [figures.row(work, "floor", least, "KiB/worker"),
-            figures.row(work, "preforkd", ours, "KiB/worker", "floor", least, ("most", 1.15))]
 
 
 def wakeups(options):
@@ -100,4 +88,5 @@ def replacement(options):
     return rows
 
 
-COSTS = {"memory": memory, "replacement": replacement, "wakeups": wakeups}
+COSTS = {"burst": bursts.burst, "crowd": crowds.crowd, "replacement": replacement,
+         "wakeups": wakeups}

@@ -46,7 +46,7 @@ services = {{
   echo = {{
     listen = [ "{scheme}://127.0.0.1:{port}" ];
     handler = {handler};
-    workers = {workers};
+    {pool}
     access_log = false;
     max_connections_per_worker = {limit};
   }};
@@ -58,16 +58,17 @@ def floor(name="floor", mode="", workers=WORKERS):
     """The floor; MODE as floor.c has it."""
     port = servers.free_port()
     command = [f"{BUILD}/tests/bench/floor", str(port), str(workers)]
-    return Server(name, command + ([mode] if mode else []), port,
-                  scheme="udp" if mode == "udp" else "tcp")
+    return Server(name, command + mode.split(), port, scheme="udp" if mode == "udp" else "tcp")
 
 
-def preforkd(folder, name="preforkd", fresh=False, scheme="tcp", handler='"echo"', workers=WORKERS):
+def preforkd(folder, name="preforkd", fresh=False, scheme="tcp", handler='"echo"', workers=WORKERS,
+             pool=None):
+    """POOL: lines of the service's configuration, in the place of so many WORKERS."""
     port = servers.free_port()
     own = f"{folder}/preforkd-{port}"
     os.mkdir(own, 0o755)
-    text = CONFIG.format(folder=own, port=port, workers=workers, limit=int(fresh), scheme=scheme,
-                         handler=handler)
+    text = CONFIG.format(folder=own, port=port, pool=pool or f"workers = {workers};",
+                         limit=int(fresh), scheme=scheme, handler=handler)
     return servers.preforkd(name, f"{own}/bench.conf", text, port, scheme=scheme)
 
 
