@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -17,6 +18,26 @@
 #ifndef P_PIDFD
 #define P_PIDFD 3
 #endif
+
+pid_t child_clone(struct child *child)
+{
+#if defined(__GLIBC__) && defined(SYS_clone3) /* not musl: see cgroup.c */
+    struct clone_args args = {.flags = CLONE_FILES | CLONE_PIDFD, .exit_signal = SIGCHLD};
+    args.pidfd = (uintptr_t)&child->pidfd;
+    pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+    if (pid > 0)
+        child->pid = pid;
+    if (pid >= 0 || (errno != ENOSYS && errno != EPERM && errno != EINVAL))
+        return pid;
+#endif
+    return child_fork(child);
+}
+
+pid_t child_fork(struct child *child)
+{
+    pid_t pid = fork();
+    return pid > 0 && child_adopt(child, pid) < 0 ? -1 : pid;
+}
 
 int child_adopt(struct child *child, pid_t pid)
 {

@@ -29,6 +29,18 @@ struct child_end {
 
 #define CHILD_NONE ((struct child){.pidfd = -1})
 
+/* fork(), and take hold of the child. As fork(); also -1 and errno where it could not be held. */
+pid_t child_fork(struct child *child);
+
+/* The same for a child of a parent that has one thread and loads no foreign code: by clone3(2),
+ * without what fork() does for others (handlers of pthread_atfork(3), locks of threads).
+ *
+ * Parent and child have one descriptor table. The child must open, close or move none before it has
+ * taken its own copy, by close_range(2) with CLOSE_RANGE_UNSHARE: which copies nothing of what it
+ * closes, so that no fork costs more for the descriptors that a parent of 10,000 holds. Where the
+ * system has no clone3 it is child_fork(). */
+pid_t child_clone(struct child *child);
+
 /* Take hold of the child PID that fork() just returned. -1 and errno where no descriptor could be
  * had: the child was killed and reaped. */
 int child_adopt(struct child *child, pid_t pid);

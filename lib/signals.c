@@ -17,9 +17,10 @@ void signals_block_all(void)
 
 void signals_unblock_all(void)
 {
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    /* The system call: new workers come here, and each part of the C library that they visit is a
+     * page fault. */
+    const unsigned long none[8] = {0};
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, none, NULL, (NSIG - 1) / 8);
 }
 
 /* The C library keeps a few for itself and refuses to touch them, but whoever started us may have
@@ -43,10 +44,12 @@ void signals_reset(int ignore_io)
     }
 }
 
-int signals_open(void)
+int signals_open(bool children)
 {
     sigset_t all;
     sigfillset(&all);
+    if (!children)
+        sigdelset(&all, SIGCHLD);
     return signalfd(-1, &all, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 

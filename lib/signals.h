@@ -6,6 +6,7 @@
 #define LIB_SIGNALS_H
 
 #include <signal.h>
+#include <stdbool.h>
 
 /* Room for what signals_name() writes. */
 #define SIGNALS_NAME_MAX 24
@@ -19,8 +20,9 @@ void signals_unblock_all(void);
 void signals_reset(int ignore_io);
 
 /* A descriptor that yields struct signalfd_siginfo for every signal; non-blocking, close-on-exec.
- * The signals must be blocked. -1 and errno on failure. */
-int signals_open(void);
+ * The signals must be blocked. Without CHILDREN not for SIGCHLD: who holds its children by pidfds
+ * (child.h) would hear of each end twice. -1 and errno on failure. */
+int signals_open(bool children);
 
 /* Next signal number from such a descriptor, 0 where there is none. */
 int signals_next(int fd);

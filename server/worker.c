@@ -231,7 +231,7 @@ static void arrange_descriptors(const struct worker_birth *birth)
         dup3(birth->error_fd, plan->error_fd, O_CLOEXEC);
     if (birth->control_fd >= 0)
         dup3(birth->control_fd, first++, O_CLOEXEC);
-    if (sys_close_range((unsigned)first, ~0U, 0) < 0)
+    if (sys_close_range((unsigned)first, ~0U, CLOSE_RANGE_UNSHARE) < 0)
         _exit(WORKER_EXIT_SYSTEM);
 }
 

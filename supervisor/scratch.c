@@ -186,7 +186,7 @@ int scratch_prepare(struct scratch_plan *plan, const struct config *config, stru
                                   .library =
                                       companion_open("preforkd-preload.so", O_RDONLY, R_OK, beside),
                                   .null = open("/dev/null", O_RDWR | O_CLOEXEC),
-                                  .signals = signals_open(),
+                                  .signals = signals_open(true),
                                   .environment = pool_environment(environ)};
     if (plan->program < 0 || plan->null < 0 || plan->signals < 0 || children_adopt_orphans() < 0 ||
         children_read(&plan->inherited) < 0)

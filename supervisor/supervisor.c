@@ -86,7 +86,7 @@ static int init_pid_file(struct supervisor *s, struct error *error)
 static int init_loop(struct supervisor *s, struct error *error)
 {
     s->signals = (struct loop_source){-1, signal_events_read, s};
-    if (loop_init(&s->loop) == 0 && (s->signals.fd = signals_open()) >= 0 &&
+    if (loop_init(&s->loop) == 0 && (s->signals.fd = signals_open(true)) >= 0 &&
         loop_add(&s->loop, &s->signals, EPOLLIN) == 0)
         return 0;
     return error_set_errno(error, EXIT_CODE_OS, "cannot make the event loop");

@@ -169,6 +169,7 @@ static int init_scoreboard(struct pool *pool, struct error *error)
         return error_set_errno(error, EXIT_CODE_OS, "cannot map the scoreboard");
     pool->plan.scoreboard->header.magic = SCOREBOARD_MAGIC;
     pool->plan.scoreboard->header.slot_count = slots;
+    pool->plan.scoreboard->header.elastic = config_is_elastic(pool->service);
     return fds_raise_limit(
         config_pool_descriptors(pool->service, config_start_workers(pool->service)), error);
 }
@@ -177,7 +178,8 @@ static int init_loop(struct pool *pool, struct error *error)
 {
     if (loop_init(&pool->loop) < 0 ||
         watch(pool, &pool->channel, pool->channel.fd, orders_receive) < 0 ||
-        watch(pool, &pool->signals, signals_open(), on_signal) < 0 ||
+        watch(pool, &pool->signals, signals_open(config_is_program(pool->service)), on_signal) <
+            0 ||
         watch(pool, &pool->notify, pool->plan.notify_fd, on_notify) < 0)
         return error_set_errno(error, EXIT_CODE_OS, "cannot make the event loop");
     return 0;

@@ -29,7 +29,6 @@ void pool_elastic_init(struct pool *pool)
     elastic_init(&pool->elastic);
     pool->count_ms = CLOCK_NEVER;
     pool->full_said_ms = -SAY_FULL_AGAIN_MS;
-    pool->plan.scoreboard->header.elastic = config_is_elastic(service);
     SCOREBOARD_STORE(spare_of(pool)->alarm, SCOREBOARD_SPARE_SILENT);
 }
 

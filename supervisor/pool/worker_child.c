@@ -48,17 +48,30 @@ static int free_slot(const struct worker_table *table, uint32_t *slot)
     return -1;
 }
 
-static int watch(struct worker_table *table, struct worker_entry *entry, pid_t pid)
+static int watch(struct worker_table *table, struct worker_entry *entry)
 {
-    if (child_adopt(&entry->child, pid) < 0)
-        return -1;
     entry->source = (struct loop_source){entry->child.pidfd, on_pidfd, table};
     if (loop_add(table->loop, &entry->source, EPOLLIN) == 0) {
-        pid_index_add(&table->pids, worker_table_slot(table, entry), pid);
+        pid_index_add(&table->pids, worker_table_slot(table, entry), entry->child.pid);
         return 0;
     }
     child_discard(&entry->child);
     return -1;
+}
+
+/* As fork(); in the parent the entry holds the child. */
+static pid_t make_child(struct worker_table *table, struct worker_entry *entry, uint32_t slot)
+{
+    switch (table->plan->service->kind) {
+    case CONFIG_BUILT_IN:
+        return child_clone(&entry->child);
+    case CONFIG_PLUGIN: /* it may have pthread_atfork() handlers */
+        return child_fork(&entry->child);
+    default:
+        break;
+    }
+    pid_t pid = cgroup_fork(&table->cgroup, slot);
+    return pid > 0 && child_adopt(&entry->child, pid) < 0 ? -1 : pid;
 }
 
 static int fork_into(struct worker_table *table, struct worker_entry *entry,
@@ -75,13 +88,12 @@ static int fork_into(struct worker_table *table, struct worker_entry *entry,
         fds_close(&birth->error_fd);
         return entry->maker < 0 ? -1 : 0;
     }
-    pid_t pid =
-        config_is_program(table->plan->service) ? cgroup_fork(&table->cgroup, birth->slot) : fork();
+    pid_t pid = make_child(table, entry, birth->slot);
     if (pid == 0)
         worker_run(table->plan, birth);
     fds_close(&birth->error_fd);
     error_pipe_start(&entry->errors, pid);
-    return pid < 0 ? -1 : watch(table, entry, pid);
+    return pid < 0 ? -1 : watch(table, entry);
 }
 
 int worker_child_fork(struct worker_table *table)
@@ -111,7 +123,8 @@ static void cancel_order(struct worker_table *table, uint32_t slot)
 static int take_copy(struct worker_table *table, struct worker_entry *entry, pid_t pid)
 {
     errno = pid < 0 ? -pid : ECHILD;
-    return child_is_ours(pid) && !worker_table_find(table, pid) ? watch(table, entry, pid) : -1;
+    bool known = !child_is_ours(pid) || worker_table_find(table, pid);
+    return known || child_adopt(&entry->child, pid) < 0 ? -1 : watch(table, entry);
 }
 
 int worker_child_copied(struct worker_table *table, int maker, uint32_t slot, pid_t pid)

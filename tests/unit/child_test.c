@@ -4,6 +4,8 @@
  */
 #include "lib/child.h"
 
+#include "lib/sys.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -59,6 +61,19 @@ static void start(int (*body)(void))
     assert_int_equal(child_adopt(&child, pid), 0);
     assert_int_equal(child.pid, pid);
     assert_true(child.pidfd >= 0);
+}
+
+/* The same by child_fork() or child_clone(). */
+static void make(pid_t (*maker)(struct child *), int (*body)(void))
+{
+    pid_t pid = maker(&child);
+    if (pid == 0) {
+        alarm(60);
+        _exit(body());
+    }
+    assert_true(pid > 0);
+    assert_int_equal(child.pid, pid);
+    assert_int_equal(fcntl(child.pidfd, F_GETFD), FD_CLOEXEC);
 }
 
 static void reap(void)
@@ -186,6 +201,15 @@ static int remove_folder(void **state)
         unlinkat(dirfd(entries), entry->d_name, 0); /* the core, if there is one */
     closedir(entries);
     return rmdir(folder);
+}
+
+/* As a worker does. */
+static int close_all_but_the_pipe(void)
+{
+    if (sys_close_range((unsigned)pipes[1] + 1, ~0U, CLOSE_RANGE_UNSHARE) < 0)
+        return 1;
+    say(fcntl(pipes[1] + 1, F_GETFD) < 0 ? 1 : 0);
+    return open("/dev/null", O_RDONLY) == pipes[1] + 1 ? 0 : 2;
 }
 
 static void exit_status_is_told(void **state)
@@ -385,6 +409,33 @@ static void pidfd_is_not_inherited(void **state)
     assert_true(fcntl(child.pidfd, F_GETFD) & FD_CLOEXEC);
 }
 
+static void made_child_is_held(void **state)
+{
+    pid_t (*const makers[])(struct child *) = {child_fork, child_clone};
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        make(makers[i], exit_71);
+        assert_true(child_is_ours(child.pid));
+        reap();
+        assert_int_equal(end.number, 71);
+    }
+}
+
+/* The parent holds many: none of them is closed, and none is copied into the child's table. */
+static void what_a_clone_closes_stays_open_here(void **state)
+{
+    int many[300];
+    (void)state;
+    for (int i = 0; i < 300; i++)
+        assert_true((many[i] = fcntl(pipes[0], F_DUPFD_CLOEXEC, 3)) >= 0);
+    make(child_clone, close_all_but_the_pipe);
+    assert_int_equal(heard(), 1);
+    reap();
+    assert_int_equal(end.number, 0);
+    for (int i = 0; i < 300; i++)
+        assert_int_equal(close(many[i]), 0);
+}
+
 /* No descriptor is to be had: the child must not be left running, nor as a zombie. */
 static void child_that_cannot_be_held_is_ended(void **state)
 {
@@ -452,6 +503,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(discarded_child_is_gone, fresh, release),
         cmocka_unit_test_setup_teardown(group_is_killed_with_its_leader, fresh, release),
         cmocka_unit_test_setup_teardown(pidfd_is_not_inherited, fresh, release),
+        cmocka_unit_test_setup_teardown(made_child_is_held, fresh, release),
+        cmocka_unit_test_setup_teardown(what_a_clone_closes_stays_open_here, fresh, release),
         cmocka_unit_test_setup_teardown(lost_descriptor_is_had_again, fresh, release),
         cmocka_unit_test_setup_teardown(nobody_elses_process_is_had, fresh, release),
         cmocka_unit_test_setup_teardown(child_that_cannot_be_held_is_ended, fresh, release),

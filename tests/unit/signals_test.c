@@ -31,7 +31,7 @@ static void blocked_signals_are_read_as_events(void **state)
 {
     (void)state;
     signals_block_all();
-    int fd = signals_open();
+    int fd = signals_open(true);
     assert_true(fd >= 0);
     assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
     assert_int_equal(signals_next(fd), 0); /* none there, and no wait */
@@ -42,6 +42,18 @@ static void blocked_signals_are_read_as_events(void **state)
     assert_true((first == SIGHUP && second == SIGTERM) || (first == SIGTERM && second == SIGHUP));
     assert_int_equal(signals_next(fd), 0); /* the same one twice is one */
     close(fd);
+}
+
+static void ends_of_children_are_told_where_wanted(void **state)
+{
+    (void)state;
+    signals_block_all();
+    for (int children = 0; children < 2; children++) {
+        int fd = signals_open(children != 0);
+        raise(SIGCHLD);
+        assert_int_equal(signals_next(fd), children ? SIGCHLD : 0);
+        close(fd);
+    }
 }
 
 static void mask_is_all_or_nothing(void **state)
@@ -104,6 +116,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(blocked_signals_are_read_as_events, remember, recall),
+        cmocka_unit_test_setup_teardown(ends_of_children_are_told_where_wanted, remember, recall),
         cmocka_unit_test_setup_teardown(mask_is_all_or_nothing, remember, recall),
         cmocka_unit_test(dispositions_are_reset),
         cmocka_unit_test(failed_writes_are_no_deaths_where_wanted),
