@@ -15,6 +15,12 @@
 
 #define CONNECTION_BUFFER (16 * 1024)
 
+/* Bytes on their way. Pages nobody uses cost nothing. */
+struct connection_room {
+    char in[CONNECTION_BUFFER + PREFORKD_RECORD_MAX]; /* a record fits behind what is left */
+    char out[CONNECTION_BUFFER];
+};
+
 /* struct preforkd_connection is what handlers hold a pointer to. */
 struct preforkd_connection {
     volatile sig_atomic_t fd;  /* -1: no client */
@@ -38,8 +44,7 @@ struct preforkd_connection {
     void *userdata;                    /* the handler's */
     size_t in_at, in_end;              /* stream.c: read and not taken yet, */
     size_t out_length;                 /* written and not sent yet */
-    /* Pages nobody uses cost nothing. A record fits behind what is left of those before it. */
-    char in[CONNECTION_BUFFER + PREFORKD_RECORD_MAX], out[CONNECTION_BUFFER];
+    struct connection_room *room;      /* set once, by the worker */
 };
 
 /* A client was accepted on FD. TIMED: its duration will be wanted. */

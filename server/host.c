@@ -12,21 +12,28 @@
 #include "server/stream.h"
 
 static struct {
-    struct scoreboard_worker *slot; /* NULL in the pool */
+    struct scoreboard_worker *const *slot;
     const volatile sig_atomic_t *stopping;
     bool said; /* of the connection in hand */
 } self;
 
-void host_begin(struct scoreboard_worker *slot, const volatile sig_atomic_t *stopping)
+void host_begin(struct scoreboard_worker *const *slot, const volatile sig_atomic_t *stopping)
 {
     self.slot = slot;
     self.stopping = stopping;
 }
 
+/* NULL in the pool. */
+static struct scoreboard_worker *own_slot(void)
+{
+    return self.slot ? *self.slot : NULL;
+}
+
 void host_forget_status(void)
 {
-    if (self.said)
-        scoreboard_say(self.slot, "");
+    if (!self.said)
+        return;
+    scoreboard_say(own_slot(), "");
     self.said = false;
 }
 
@@ -62,17 +69,18 @@ static void host_datagram_log(struct preforkd_datagram *d, int level, const char
 
 static void host_status(const char *text)
 {
-    if (!self.slot)
+    if (!own_slot())
         return;
-    scoreboard_say(self.slot, text);
+    scoreboard_say(own_slot(), text);
     self.said = text[0] != '\0';
 }
 
 static void host_count(unsigned counter, uint64_t amount)
 {
-    if (self.slot && counter < SCOREBOARD_COUNTERS)
-        SCOREBOARD_STORE(self.slot->counters[counter],
-                         SCOREBOARD_LOAD(self.slot->counters[counter]) + amount);
+    struct scoreboard_worker *slot = own_slot();
+    if (slot && counter < SCOREBOARD_COUNTERS)
+        SCOREBOARD_STORE(slot->counters[counter],
+                         SCOREBOARD_LOAD(slot->counters[counter]) + amount);
 }
 
 /* Any number that a handler computed: what is over is over, what overflows never comes. */

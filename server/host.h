@@ -12,8 +12,9 @@
 
 extern const struct preforkd_host host_functions;
 
-/* In the worker: where status and counters go, and what tells that it has to leave. */
-void host_begin(struct scoreboard_worker *slot, const volatile sig_atomic_t *stopping);
+/* In the pool, before any fork: where a worker will put its slot, to which status and counters go,
+ * and what will tell it that it has to leave. */
+void host_begin(struct scoreboard_worker *const *slot, const volatile sig_atomic_t *stopping);
 
 /* The connection is over: what the handler said of it holds no more. */
 void host_forget_status(void);

@@ -18,9 +18,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+static const struct serve *ticking; /* the one of this process */
+
 void serve_prepare(struct serve *s, const struct worker_plan *plan)
 {
     struct address address = {0};
+    ticking = s;
     s->plan = plan;
     for (int i = 0; i < plan->listener_count; i++) {
         int type = SOCK_STREAM;
@@ -74,8 +77,6 @@ void serve_close_replies(const struct serve *s)
             close(s->sockets[i].reply_fd);
 }
 
-static const struct serve *ticking; /* the one of this process */
-
 static void on_woken(void)
 {
     if (tick_due() && ticking->handler && ticking->handler->tick)
@@ -127,7 +128,8 @@ static bool serve_connection(struct serve *s, const struct session_plan *session
         serve_program(s, fd, peer);
         return true;
     }
-    s->retired = session_serve(session, c, fd, peer, listener);
+    if (session_serve(session, c, fd, peer, listener))
+        s->retired = true;
     return !s->retired && !is_worn_out(s);
 }
 
@@ -195,7 +197,6 @@ bool serve_clients(struct serve *s)
                                 .stopping = s->stopping,
                                 .tell = accept_log,
                                 .woken = on_woken};
-    ticking = s;
     while (serve_next(s, &session, &datagrams, &acceptor))
         ;
     return leaves_as_told(s);

@@ -23,7 +23,7 @@ static ptrdiff_t read_more(struct preforkd_connection *c, void *bytes, size_t si
 static size_t take(struct preforkd_connection *c, void *bytes, size_t size)
 {
     size_t count = c->in_end - c->in_at < size ? c->in_end - c->in_at : size;
-    memcpy(bytes, c->in + c->in_at, count);
+    memcpy(bytes, c->room->in + c->in_at, count);
     c->in_at += count;
     return count;
 }
@@ -32,13 +32,13 @@ static size_t take(struct preforkd_connection *c, void *bytes, size_t size)
  * PREFORKD_TOO_LONG: it is full. */
 static ptrdiff_t fill(struct preforkd_connection *c)
 {
-    memmove(c->in, c->in + c->in_at, c->in_end - c->in_at);
+    memmove(c->room->in, c->room->in + c->in_at, c->in_end - c->in_at);
     c->in_end -= c->in_at;
     c->in_at = 0;
     if (c->in_end >= CONNECTION_BUFFER)
         return PREFORKD_TOO_LONG;
     size_t room = c->records ? PREFORKD_RECORD_MAX : CONNECTION_BUFFER - c->in_end;
-    ptrdiff_t got = read_more(c, c->in + c->in_end, room);
+    ptrdiff_t got = read_more(c, c->room->in + c->in_end, room);
     c->in_end += got > 0 ? (size_t)got : 0;
     return got;
 }
@@ -73,9 +73,9 @@ ptrdiff_t stream_peek(struct preforkd_connection *c, void *bytes, size_t size)
 /* A handler that tries again must not find the middle of a record. */
 static void give_back(struct preforkd_connection *c, const void *bytes, size_t size)
 {
-    if (size > sizeof c->in)
+    if (size > sizeof c->room->in)
         return;
-    memcpy(c->in, bytes, size); /* it is empty: all of it was taken */
+    memcpy(c->room->in, bytes, size); /* it is empty: all of it was taken */
     c->in_at = 0;
     c->in_end = size;
 }
@@ -99,7 +99,7 @@ ptrdiff_t stream_read_exact(struct preforkd_connection *c, void *bytes, size_t s
 /* LENGTH bytes are the line and its end. */
 static ptrdiff_t take_line(struct preforkd_connection *c, char *text, size_t size, size_t length)
 {
-    const char *line = c->in + c->in_at;
+    const char *line = c->room->in + c->in_at;
     size_t shown = length;
     if (shown > 0 && line[shown - 1] == '\n')
         shown--;
@@ -118,9 +118,9 @@ ptrdiff_t stream_read_line(struct preforkd_connection *c, char *text, size_t siz
     size_t seen = 0; /* without a newline in it */
     for (;;) {
         size_t there = c->in_end - c->in_at;
-        const char *end = memchr(c->in + c->in_at + seen, '\n', there - seen);
+        const char *end = memchr(c->room->in + c->in_at + seen, '\n', there - seen);
         if (end)
-            return take_line(c, text, size, (size_t)(end - c->in) - c->in_at + 1);
+            return take_line(c, text, size, (size_t)(end - c->room->in) - c->in_at + 1);
         if (there > size) /* and one of these may belong to its end */
             return PREFORKD_TOO_LONG;
         seen = there;
@@ -142,7 +142,7 @@ int stream_flush(struct preforkd_connection *c)
 {
     size_t size = c->out_length;
     c->out_length = 0; /* what cannot be sent is lost in any case */
-    return size == 0 ? PREFORKD_OK : connection_write(c, c->out, size);
+    return size == 0 ? PREFORKD_OK : connection_write(c, c->room->out, size);
 }
 
 int stream_write_all(struct preforkd_connection *c, const void *bytes, size_t size)
@@ -153,10 +153,10 @@ int stream_write_all(struct preforkd_connection *c, const void *bytes, size_t si
 
 int stream_vprint(struct preforkd_connection *c, const char *format, va_list arguments)
 {
-    int status = sizeof c->out - c->out_length <= PRINTF_MAX ? stream_flush(c) : PREFORKD_OK;
+    int status = sizeof c->room->out - c->out_length <= PRINTF_MAX ? stream_flush(c) : PREFORKD_OK;
     if (status < 0)
         return status;
-    int length = vsnprintf(c->out + c->out_length, PRINTF_MAX + 1, format, arguments);
+    int length = vsnprintf(c->room->out + c->out_length, PRINTF_MAX + 1, format, arguments);
     if (length < 0 || length > PRINTF_MAX)
         return PREFORKD_TOO_LONG;
     c->out_length += (size_t)length;

@@ -25,10 +25,11 @@ static void on_tick(int number)
 static void mask(int how)
 {
     sigset_t set;
+    if (!wanted)
+        return;
     sigemptyset(&set);
     sigaddset(&set, TICK);
-    if (wanted)
-        sigprocmask(how, &set, NULL);
+    sigprocmask(how, &set, NULL);
 }
 
 void tick_begin(uint32_t period_ms)
@@ -38,9 +39,9 @@ void tick_begin(uint32_t period_ms)
     struct timespec period = {.tv_sec = period_ms / 1000, .tv_nsec = period_ms % 1000 * 1000000};
     struct itimerspec times = {period, period};
     timer_t timer;
-    wanted = period_ms > 0;
-    if (!wanted)
+    if (period_ms == 0)
         return;
+    wanted = true;
     mask(SIG_BLOCK);
     sigaction(TICK, &action, NULL);
     if (timer_create(CLOCK_MONOTONIC, &event, &timer) < 0 ||

@@ -40,32 +40,16 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+static struct connection_room room;
+static struct serve serve;
+
+/* What a worker writes is together, and initialised, so that it shares a page with the little that
+ * others initialise ("What a worker costs" in README.md). The rest is written before the fork. */
 static struct {
     const struct worker_plan *plan;
-    struct serve serve;
     volatile sig_atomic_t stopping;
     struct preforkd_connection connection;
-} self = {.connection = {.fd = -1}};
-
-static int prepare_program(const struct worker_plan *plan, struct error *error)
-{
-    if (program_prepare(plan, error) < 0)
-        return -1;
-    datagram_wait_prepare();
-    program_warm_decide();
-    return 0;
-}
-
-int worker_prepare(const struct worker_plan *plan, struct error *error)
-{
-    serve_prepare(&self.serve, plan);
-    if (config_is_program(plan->service))
-        return serve_check(&self.serve, error) < 0 ? -1 : prepare_program(plan, error);
-    if (serve_guard_datagrams(&self.serve, error) < 0)
-        return -1;
-    self.serve.handler = handler_init(plan->service, plan->scoreboard, &self.serve.state, error);
-    return self.serve.handler ? serve_check(&self.serve, error) : -1;
-}
+} self = {.connection = {.fd = -1, .room = &room}};
 
 int worker_check(const struct worker_plan *plan, struct error *error)
 {
@@ -84,8 +68,7 @@ bool worker_is_copied(void)
 {
     if (program_warm_wanted())
         return program.config->warm_fork;
-    return !serve_takes_datagrams(&self.serve) && !self.serve.gate.required &&
-           program_template_possible();
+    return !serve_takes_datagrams(&serve) && !serve.gate.required && program_template_possible();
 }
 
 void worker_tell_failure(char *text, size_t size)
@@ -120,7 +103,7 @@ static void on_drain(int number)
         dup3(self.plan->dead_fd, self.plan->listeners[i], O_CLOEXEC);
     dup3(self.plan->dead_fd, self.plan->gate_fd, O_CLOEXEC);
     if (self.connection.fd >= 0) /* it may take its time, and has no use for datagrams */
-        serve_close_replies(&self.serve);
+        serve_close_replies(&serve);
     if (getppid() != self.plan->pool_pid) {
         int64_t left_ms = self.plan->service->graceful_timeout;
         if (left_ms > 0)
@@ -181,6 +164,39 @@ static void lifeline(void)
         _exit(WORKER_EXIT_PARENT);
 }
 
+static int prepare_program(const struct worker_plan *plan, struct error *error)
+{
+    if (program_prepare(plan, error) < 0)
+        return -1;
+    datagram_wait_prepare();
+    program_warm_decide();
+    return 0;
+}
+
+static int prepare_service(const struct worker_plan *plan, struct error *error)
+{
+    if (config_is_program(plan->service))
+        return serve_check(&serve, error) < 0 ? -1 : prepare_program(plan, error);
+    if (serve_guard_datagrams(&serve, error) < 0)
+        return -1;
+    serve.handler = handler_init(plan->service, plan->scoreboard, &serve.state, error);
+    return serve.handler ? serve_check(&serve, error) : -1;
+}
+
+int worker_prepare(const struct worker_plan *plan, struct error *error)
+{
+    self.plan = plan;
+    serve.connection = &self.connection;
+    serve.stopping = &self.stopping;
+    serve_prepare(&serve, plan);
+    host_begin(&self.connection.slot, &self.stopping);
+    slot_join(plan->scoreboard, plan->notify_fd);
+    if (prepare_service(plan, error) < 0)
+        return -1;
+    install_signal_handlers();
+    return 0;
+}
+
 /* Everything that can be done before a client is there. A program that is started warm, or accepts
  * by itself, begins here. */
 static void init_program(const struct worker_birth *birth)
@@ -211,14 +227,12 @@ static void init_program(const struct worker_birth *birth)
 static void init_handler(void)
 {
     char reason[256] = "no reason given";
-    serve_open_replies(&self.serve);
-    host_begin(self.connection.slot, &self.stopping);
-    tick_begin(self.serve.handler->tick ? self.serve.handler->tick_ms : 0);
-    if (!self.serve.handler->worker_init ||
-        self.serve.handler->worker_init(&host_functions, &self.serve.state, reason,
-                                        sizeof reason) == 0)
+    serve_open_replies(&serve);
+    tick_begin(serve.handler->tick ? serve.handler->tick_ms : 0);
+    if (!serve.handler->worker_init ||
+        serve.handler->worker_init(&host_functions, &serve.state, reason, sizeof reason) == 0)
         return;
-    log_error("handler %s: %s", self.serve.handler->name, reason);
+    log_error("handler %s: %s", serve.handler->name, reason);
     _exit(WORKER_EXIT_INIT);
 }
 
@@ -237,15 +251,10 @@ static void arrange_descriptors(const struct worker_birth *birth)
 
 _Noreturn void worker_run(const struct worker_plan *plan, const struct worker_birth *birth)
 {
-    self.plan = plan;
     self.connection.slot = &plan->scoreboard->slots[birth->slot].worker;
-    slot_join(plan->scoreboard, plan->notify_fd);
-    self.serve.connection = &self.connection;
-    self.serve.stopping = &self.stopping;
     log_identify("worker", plan->service->name);
     prctl(PR_SET_NAME, "preforkd-worker");
     arrange_descriptors(birth);
-    install_signal_handlers();
     lifeline();
     signals_unblock_all();
     if (config_is_program(plan->service))
@@ -255,10 +264,10 @@ _Noreturn void worker_run(const struct worker_plan *plan, const struct worker_bi
     gate_say_ready(self.connection.slot, plan->notify_fd);
     if (!plan->gate_open)
         gate_wait(plan->gate_fd);
-    if (!serve_clients(&self.serve))
+    if (!serve_clients(&serve))
         _exit(WORKER_EXIT_SOCKET);
-    if (self.serve.handler && self.serve.handler->worker_exit)
-        self.serve.handler->worker_exit(&host_functions, self.serve.state);
+    if (serve.handler && serve.handler->worker_exit)
+        serve.handler->worker_exit(&host_functions, serve.state);
     slot_set_phase(self.connection.slot, SCOREBOARD_LEAVING);
     _exit(WORKER_EXIT_LEFT);
 }

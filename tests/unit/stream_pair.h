@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 static struct scoreboard_worker slot;
+static struct connection_room room;
 static struct preforkd_connection c;
 static int client; /* the other end; -1: it has left */
 
@@ -34,6 +35,7 @@ static inline int open_pair_of(int type)
     memset(&c, 0x5A, sizeof c); /* nothing may depend on what was there before */
     c.fd = -1;
     c.slot = &slot;
+    c.room = &room;
     c.sequence = 0;
     c.records = type == SOCK_SEQPACKET;
     assert_int_equal(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends), 0);
