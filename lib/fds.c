@@ -79,7 +79,8 @@ void fds_close(int *fd)
     if (*fd >= 0)
         close(*fd);
     *fd = -1;
-    errno = saved;
+    if (errno != saved) /* the page it is in may be shared with children */
+        errno = saved;
 }
 
 union control {

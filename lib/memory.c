@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static _Noreturn void out_of_memory(void)
@@ -24,6 +25,15 @@ void *memory_zeroed(size_t count, size_t size)
 {
     void *block = calloc(count, size);
     if (!block)
+        out_of_memory();
+    return block;
+}
+
+void *memory_unshared(size_t count, size_t size)
+{
+    void *block =
+        mmap(NULL, count * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (block == MAP_FAILED || madvise(block, count * size, MADV_DONTFORK) < 0)
         out_of_memory();
     return block;
 }

@@ -11,6 +11,10 @@
 #include <stddef.h>
 
 void *memory_zeroed(size_t count, size_t size);
+
+/* Zeroed, for what a process that forks keeps for itself: its children have nothing there, and
+ * fault where they look. Neither side pays for copies of it. Never given back. */
+void *memory_unshared(size_t count, size_t size);
 void *memory_resize(void *block, size_t size);
 char *memory_string(const char *text); /* a copy; NULL stays NULL */
 char *memory_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -13,6 +13,7 @@
 #include "supervisor/pool/pool_check.h"
 
 #include <fcntl.h>
+#include <stdalign.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -24,7 +25,8 @@ static int usage(void)
 
 int main(int argc, char **argv)
 {
-    static struct pool pool;
+    /* On a page of its own: whatever is written between two forks is copied for each. */
+    static alignas(4096) struct pool pool;
     struct error error;
     if (argc != 4 || fcntl(CHANNEL_FD_CHANNEL, F_GETFD) < 0)
         return usage();

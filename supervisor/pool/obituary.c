@@ -21,8 +21,10 @@ char *obituary_cause(const struct child_end *end, char text[static OBITUARY_CAUS
 void obituary_write(const struct obituary *o)
 {
     struct log_line line;
-    log_begin(&line, o->expected ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING,
-              o->expected ? "worker left" : "worker died");
+    enum log_level level = o->expected ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING;
+    if (!log_enabled(level))
+        return; /* with fresh workers they come by the thousand */
+    log_begin(&line, level, o->expected ? "worker left" : "worker died");
     log_int(&line, "slot", o->slot);
     log_int(&line, "worker_pid", o->pid);
     log_seconds(&line, "age_s", o->age_ms * 1000);

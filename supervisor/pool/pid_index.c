@@ -14,8 +14,8 @@ void pid_index_init(struct pid_index *index, uint32_t slots)
     while (chains < slots)
         chains *= 2;
     *index = (struct pid_index){.mask = chains - 1,
-                                .heads = memory_zeroed(chains, sizeof *index->heads),
-                                .links = memory_zeroed(slots, sizeof *index->links)};
+                                .heads = memory_unshared(chains, sizeof *index->heads),
+                                .links = memory_unshared(slots, sizeof *index->links)};
     for (uint32_t i = 0; i < chains; i++)
         index->heads[i] = PID_INDEX_NONE;
 }

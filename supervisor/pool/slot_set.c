@@ -17,7 +17,7 @@ void slot_set_init(struct slot_set *set, uint32_t slots)
     set->slots = slots;
     for (int level = 0; level < SLOT_SET_LEVELS; level++) {
         bits = bits / WORD_BITS + 1;
-        set->words[level] = memory_zeroed(bits, sizeof *set->words[level]);
+        set->words[level] = memory_unshared(bits, sizeof *set->words[level]);
     }
 }
 

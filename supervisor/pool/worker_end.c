@@ -103,9 +103,11 @@ static const char *go_on(struct pool *pool, const struct worker_end_facts *f,
     return text;
 }
 
-/* The one line per connection that a worker of ours writes itself; said in the same words. */
-static void log_connection(struct pool *pool, const struct obituary *o,
-                           const struct worker_entry *ended, enum worker_end_kind kind)
+/* The one line per connection that a worker of ours writes itself; said in the same words. Its
+ * buffer stays off the stack of the others: with every fork each page of it is copied anew. */
+__attribute__((noinline)) static void log_connection(struct pool *pool, const struct obituary *o,
+                                                     const struct worker_entry *ended,
+                                                     enum worker_end_kind kind)
 {
     struct log_line line;
     char proxy[ADDRESS_TEXT_MAX];

@@ -28,7 +28,7 @@ void worker_table_init(struct worker_table *table, struct loop *loop,
     error_pipe_budget_init(&table->error_budget);
     if (config_is_program(table->plan->service))
         cgroup_init(&table->cgroup, plan->service->name, slots);
-    table->entries = memory_zeroed(slots, sizeof *table->entries);
+    table->entries = memory_unshared(slots, sizeof *table->entries);
     for (uint32_t i = 0; i < slots; i++)
         table->entries[i] = BLANK_ENTRY;
     for (int state = SCOREBOARD_FREE; state <= SCOREBOARD_DRAINING; state++)

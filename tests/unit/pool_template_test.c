@@ -156,7 +156,6 @@ static int release(void **state)
             child_discard(&pool.table.entries[slot].child);
         error_pipe_close(&pool.table.entries[slot].errors);
     }
-    free(pool.table.entries);
     cgroup_release(&pool.table.cgroup);
     scoreboard_unmap(pool.plan.scoreboard, SLOTS);
     loop_release(&pool.loop);
