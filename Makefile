@@ -16,7 +16,7 @@ CC       ?= cc
 CFLAGS   ?= -O2 -g
 SANITIZE ?=
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla -Wconversion
-HARDEN   := $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong -fPIE
+HARDEN   := $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong -fPIE -fno-plt
 CPPFLAGS += -D_GNU_SOURCE -DPREFORKD_VERSION='"$(VERSION)"' -DPREFORKD_SYSCONFDIR='"$(SYSCONFDIR)"' \
             -DPREFORKD_LIBEXECDIR='"$(LIBEXECDIR)"' -Iinclude -I. -include lib/banned.h
 COMPILE   = $(CC) -std=c17 $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) $(WARNINGS) $(HARDEN) $(SANITIZE) -MMD -MP
@@ -25,6 +25,10 @@ LINK      = $(CC) $(CFLAGS) $(SANITIZE) -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 PKG_CONFIG ?= pkg-config
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags libconfig jansson 2>/dev/null)
 CONFIG_LIBS = $(shell $(PKG_CONFIG) --libs libconfig)
+# Workers are copies of the pool, and each mapping of a shared library is work for every fork and exit
+# (tests/bench/README.md). `make LIBCONFIG_A=` has it shared there, too: for distributions, and who must
+# not link LGPL code statically.
+LIBCONFIG_A ?= $(wildcard $(shell $(PKG_CONFIG) --variable=libdir libconfig)/libconfig.a)
 JSON_LIBS   = $(shell $(PKG_CONFIG) --libs jansson)
 CMOCKA_LIBS = $(shell $(PKG_CONFIG) --libs cmocka)
 
@@ -62,7 +66,7 @@ $(LIB): $(LIB_O)
 $(BUILD)/preforkd: $(SUPERVISOR) $(LIB)
 	$(call say,LINK $@)$(LINK) -o $@ $^ $(CONFIG_LIBS) $(JSON_LIBS)
 $(BUILD)/preforkd-pool: $(POOL) $(SERVER) $(LIB)
-	$(call say,LINK $@)$(LINK) -o $@ $^ $(CONFIG_LIBS)
+	$(call say,LINK $@)$(LINK) -o $@ $^ $(or $(LIBCONFIG_A),$(CONFIG_LIBS))
 $(BUILD)/preforkctl: $(CTL) $(LIB)
 	$(call say,LINK $@)$(LINK) -o $@ $^ $(JSON_LIBS)
 $(BUILD)/preforkc: $(CLIENT) $(LIB)
@@ -138,7 +142,7 @@ $(BUILD)/%.so: %.c include/preforkd/handler.h Makefile
 	$(call say,CC   $<)$(CC) -std=c99 -D_GNU_SOURCE $(CFLAGS) $(WARNINGS) -Iinclude -shared -fPIC -o $@ $<
 PLUGINS := $(patsubst %.c,$(BUILD)/%.so,$(wildcard etc/plugins/*/*.c tests/plugins/*.c))
 SHIMS := $(patsubst tests/shim/%.c,$(BUILD)/tests/shim/%.so,$(wildcard tests/shim/*.c))
-scenario: all $(SHIMS) $(PLUGINS) $(UPGRADES)  ## only the scenario tests (T='name…' picks some)
+scenario: all $(SHIMS) $(PLUGINS) $(UPGRADES) $(BUILD)/tests/bench/floor  ## only the scenario tests (T='name…' picks some)
 	@BUILD=$(BUILD) python3 tests/scenario/run.py $(T)
 
 HERD := tests/chaos/herd.c tests/chaos/herd_connection.c
