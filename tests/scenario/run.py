@@ -56,7 +56,7 @@ def copy_programs(build, folder):
     for name in PROGRAMS:
         if os.path.exists(os.path.join(build, name)):
             shutil.copy(os.path.join(build, name), folder)
-    for name in ("next/preforkd", "upgrade/newcomer"):
+    for name in ("next/preforkd", "upgrade/newcomer", "bench/floor"):
         if os.path.exists(os.path.join(build, "tests", name)):
             os.makedirs(os.path.join(folder, os.path.dirname(name)))
             shutil.copy(os.path.join(build, "tests", name), os.path.join(folder, name))
