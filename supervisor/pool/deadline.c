@@ -66,12 +66,20 @@ static int64_t unready_due(const struct scoreboard_view *worker,
     return clock_earlier(due, clock_deadline(notice->told_ms, limits->unready_ms));
 }
 
+/* One that was released may finish with the client that it took at that moment, however long that
+ * takes; without one it has nothing to finish. */
+static int64_t idle_due(const struct deadline_limits *limits, const struct deadline_notice *notice)
+{
+    return notice->leave_by_ms == CLOCK_NEVER ? clock_deadline(notice->told_ms, limits->kill_ms)
+                                              : notice->leave_by_ms;
+}
+
 struct deadline_verdict deadline_judge(const struct scoreboard_view *worker,
                                        const struct deadline_limits *limits,
                                        struct deadline_notice *notice, int64_t now_ms)
 {
     enum worker_end reason = WORKER_END_GRACEFUL;
-    int64_t due = notice->leave_by_ms;
+    int64_t due = idle_due(limits, notice);
     if (worker->phase == SCOREBOARD_UNBORN)
         return until(unready_due(worker, limits, notice), now_ms, DEADLINE_KILL);
     if (scoreboard_is_busy(worker->phase))

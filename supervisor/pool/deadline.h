@@ -25,7 +25,7 @@ struct deadline_limits {
 /* What was said to a worker already; DEADLINE_NOTICE_NONE at its birth. */
 struct deadline_notice {
     int64_t told_ms;     /* when it was told to leave; CLOCK_NEVER before */
-    int64_t leave_by_ms; /* graceful_timeout after that */
+    int64_t leave_by_ms; /* graceful_timeout after that; CLOCK_NEVER: nobody waits for its client */
     bool given;          /* its connection was cut, or leave_by_ms has come */
     uint32_t sequence;   /* which connection */
     enum worker_end reason;

@@ -369,6 +369,21 @@ static void horizon_is_the_shortest_limit(void **state)
     assert_int_equal(deadline_horizon(&limits, 7), 7 + IDLE);
 }
 
+/* Of an elastic pool: it has kill_timeout while it has no client, and all time while it has one. */
+static void released_one_without_a_client_is_told_again_and_killed(void **state)
+{
+    (void)state;
+    notice.told_ms = 1000;
+    expect(1000, DEADLINE_NONE, 1000 + KILL);
+    serve(3, 1001, 1001);
+    limits.idle_ms = limits.lifetime_ms = 0;
+    expect(1000 + 100 * KILL, DEADLINE_NONE, CLOCK_NEVER);
+    worker.phase = SCOREBOARD_IDLE;
+    expect_cut(1000 + 101 * KILL, WORKER_END_GRACEFUL);
+    expect(1000 + 102 * KILL - 1, DEADLINE_NONE, 1000 + 102 * KILL);
+    expect(1000 + 102 * KILL, DEADLINE_KILL, CLOCK_NEVER);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -398,6 +413,7 @@ int main(void)
         cmocka_unit_test_setup(program_keeps_the_limits_of_a_connection, fresh),
         cmocka_unit_test_setup(program_is_not_held_to_start_timeout, fresh),
         cmocka_unit_test_setup(horizon_is_the_shortest_limit, fresh),
+        cmocka_unit_test_setup(released_one_without_a_client_is_told_again_and_killed, fresh),
     };
     return cmocka_run_group_tests_name("deadline", tests, NULL, NULL);
 }
