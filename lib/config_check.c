@@ -46,8 +46,8 @@ static void check_limit(struct config_reader *reader, const config_setting_t *gr
         *value = max_workers;
     else
         config_complain(reader, config_place(group, name),
-                        "%s is greater than max_workers, which is %lld", name,
-                        (long long)max_workers);
+                        "%s is greater than max_workers, which is %lld; raise that, or lower this",
+                        name, (long long)max_workers);
 }
 
 static void check_sockets(struct config_reader *reader, const config_setting_t *group,

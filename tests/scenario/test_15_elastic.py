@@ -5,6 +5,8 @@ import os
 import re
 import resource
 import signal
+import socket
+import struct
 import time
 
 from harness import *
@@ -126,6 +128,35 @@ def scenario_max_workers_is_kept(t):
     settle(d, 3)
 
 
+def scenario_worker_that_cannot_leave_is_killed(t):
+    """It was stopped, and would be counted as leaving for ever."""
+    d = t.daemon(echo={"min_spare": 2, "max_spare": 3, "start_workers": 12, "max_workers": 20,
+                       "kill_timeout": "300ms", "spare_idle_timeout": "400ms"}).start()
+    last = d.workers()[-1]["pid"]
+    os.kill(last, signal.SIGSTOP)
+    d.expect(f"worker {last} did not leave in time, killing it")
+    settle(d, 3)
+    wait_until(lambda: not alive(last), "it was killed")
+    equal(d.service()["state"], "running", "state")
+
+
+def scenario_reload_of_a_grown_pool(t):
+    """The new pool begins with start_workers and has caught up before anybody is refused."""
+    d = t.daemon(echo={"min_spare": 2, "max_spare": 4, "start_workers": 2, "max_workers": 60,
+                       "access_log": False}).start()
+    load = Load(d.port, processes=12)
+    clients = hold(d.port, 25)
+    grown(d, 27, 60)
+    for _ in range(3):
+        d.result("restart echo")
+        accepted = d.service()["connections"]["accepted"]
+        wait_until(lambda: d.service()["connections"]["accepted"] > accepted + 500, "it serves")
+    load.stop()
+    equal(load.lost, [], "lost connections")
+    close_all(clients)
+    equal(d.service()["crashes"], 0, "crashes")
+
+
 def scenario_killed_workers_are_replaced(t):
     """Idle ones and busy ones: what is counted remains true."""
     d = t.daemon(echo={"min_spare": 5, "max_spare": 8, "max_workers": 50, "fresh_after_crash": False,
@@ -156,12 +187,51 @@ def scenario_fork_refused_in_a_burst(t):
     clients = [Client(d.port).send(b"%d" % i) for i in range(10)]
     wait_until(lambda: d.service()["state"] == "degraded", "the service is degraded")
     wait_until(lambda: d.service()["workers"]["busy"] == 2, "those that are there serve")
+    before, end = cpu_seconds(d.pool_pid()), time.monotonic() + 1
+    while time.monotonic() < end:
+        Client(d.port).close()  # each wakes somebody
+        time.sleep(0.01)
+    check(cpu_seconds(d.pool_pid()) - before < 0.5, "the pool does not try without a pause")
+    tries = len(d.log_lines(role="pool", level="warning"))
+    check(1 <= tries <= 12, f"the tries are further and further apart: {tries}")
     os.unlink(cause)
     for i, client in enumerate(clients):
         equal(client.recv(), b"%d" % i, "the echo")
     wait_until(lambda: d.service()["state"] == "running", "the service is well")
     grown(d, 12, 22)
     close_all(clients)
+
+
+def vanish(port, count, how):
+    """As many clients that are gone before anybody can serve them."""
+    for _ in range(count):
+        with contextlib.closing(socket.create_connection(("127.0.0.1", port))) as client:
+            how(client)
+
+
+def reset(client):
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def scenario_clients_that_vanish(t):
+    """By the thousand: each is counted in and out, costs one line of the access log, and the pool
+    is back at what it was. Some say nothing and close, some reset, some close half and wait."""
+    d = t.daemon(echo={"min_spare": 3, "max_spare": 5, "start_workers": 5, "max_workers": 60,
+                       "spare_idle_timeout": "400ms"}).start()
+    for how in (lambda client: None, reset, lambda client: client.shutdown(socket.SHUT_WR),
+                lambda client: (client.sendall(b"x" * 1000), reset(client))):
+        vanish(d.port, 700, how)
+        with Client(d.port) as client:
+            equal(client.ask(b"x"), b"x", "the echo of one who stays")
+        grown(d, 3, 5)
+        accepted = d.service()["connections"]["accepted"]
+        lines = d.wait_log(count=accepted, msg="connection") and d.log_lines()
+        check(len(lines) <= accepted + 20, f"{len(lines)} lines for {accepted} connections")
+    clients = hold(d.port, 10)
+    settle(d, 13, busy=10)  # as if nothing had been: min_spare are idle
+    close_all(clients)
+    settle(d, 5)
+    equal(d.service()["crashes"], 0, "crashes")
 
 
 def scenario_reload_from_fixed_to_elastic_and_back(t):
@@ -262,6 +332,10 @@ def scenario_errors_are_told_by_line(t):
             ({"min_spare": 6, "max_spare": 5}, r":\d+: min_spare is greater than max_spare"),
             ({"max_workers": 4, "start_workers": 5}, r":\d+: start_workers is greater than max_wo"),
             ({"max_workers": 4, "min_spare": 5}, r":\d+: min_spare is greater than max_workers"),
+            ({"start_workers": 300}, r"which is 256; raise that, or lower this"),
+            *(({key: value}, rf":\d+: {key} = {value} is out of range \(1 to 65536\)")
+              for key in ("min_spare", "max_spare", "start_workers", "max_workers")
+              for value in (0, -1, 65537)),
             ({"spare_idle_timeout": "1ms"}, r":\d+: spare_idle_timeout"),
             ({"spare_idle_timeout": "soon"}, r":\d+: spare_idle_timeout"),
             ({"spare_idle_timeot": "1s"}, r':\d+: unknown key .*"spare_idle_timeout"')):
