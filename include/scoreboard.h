@@ -101,6 +101,7 @@ struct scoreboard_keeper {
     alignas(SCOREBOARD_LINE) _Atomic uint32_t state; /* enum scoreboard_state */
     _Atomic int32_t pid;                             /* to print; nobody signals it */
     _Atomic int64_t born_ms;                         /* CLOCK_MONOTONIC */
+    _Atomic int32_t worn; /* the pid of a worker that is to ask for its replacement (worker.h) */
 };
 
 struct scoreboard_worker {

@@ -8,6 +8,8 @@
  *     scoreboard slot   the worker writes its half (scoreboard.h)
  *     notify            an eventfd the worker adds 1 to when it became READY, and when
  *                       it finds too few in an elastic pool idle (scoreboard_spare)
+ *     wear              a pipe into which a worker that has no client puts a struct worker_wear
+ * when it has served enough, or its slot's `worn` names it; it serves on until it is told to leave
  *     gate              a pipe into which the pool puts a byte when its configuration is in force,
  *                       which nobody takes out; workers are READY before that, but accept nothing
  *     log_mailbox       a socket whose queue holds one packet with the present log, once that has
@@ -37,7 +39,7 @@
 #define WORKER_VARIABLE "PREFORKD_WORKER"
 
 enum worker_exit {
-    WORKER_EXIT_LEFT = 0,     /* as asked, or after max_connections_per_worker */
+    WORKER_EXIT_LEFT = 0,     /* as asked, or after the one connection it may have */
     WORKER_EXIT_INIT = 100,   /* worker_init() refused */
     WORKER_EXIT_PARENT = 101, /* the pool was gone before the worker began */
     WORKER_EXIT_SOCKET = 102, /* the listening socket is dead */
@@ -73,6 +75,12 @@ static inline int worker_cut_value(uint32_t sequence, enum worker_end reason)
     return (int)((sequence & 0x00FFFFFFu) | ((uint32_t)reason << 24));
 }
 
+/* "Replace me". The pid tells it from a word of who was in the slot before. */
+struct worker_wear {
+    uint32_t slot;
+    int32_t pid;
+};
+
 /* What all workers of a pool have in common; made before the first fork. */
 struct worker_plan {
     const struct config *config; /* of which this is one service */
@@ -83,6 +91,7 @@ struct worker_plan {
     int gate_fd;    /* once it can be read the service is in force: accept from then on */
     bool gate_open; /* it is there already; written by the pool between forks */
     int notify_fd;
+    int wear_fd; /* -1: workers are never asked to ask */
     int log_mailbox_fd;
     int error_fd;   /* of a program: where its errors go; each worker has its own there */
     int library_fd; /* the preload library; -1: there is none */

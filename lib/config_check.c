@@ -112,6 +112,20 @@ static void check_kind(struct config_reader *reader, const config_setting_t *gro
                             theirs[i]);
 }
 
+/* A program for one connection is not replaced after it, it ends with it. */
+static void check_memory(struct config_reader *reader, const config_setting_t *group,
+                         struct config_service *service)
+{
+    if (service->max_worker_memory_hard != CONFIG_NOT_SET)
+        check_order(reader, group, "max_worker_memory", &service->max_worker_memory,
+                    "max_worker_memory_hard", &service->max_worker_memory_hard);
+    if (service->kind == CONFIG_EXEC && service->max_worker_memory != CONFIG_NOT_SET)
+        config_complain(
+            reader, config_place(group, "max_worker_memory"),
+            "max_worker_memory is not possible here: a program of type \"exec\" ends with "
+            "its connection; use max_worker_memory_hard, or limits.as of the handler");
+}
+
 /* A header from anybody would let anybody be anybody. */
 static void check_proxy(struct config_reader *reader, const config_setting_t *group,
                         const struct config_service *service)
@@ -174,6 +188,7 @@ void config_check_service(struct config_reader *reader, const config_setting_t *
     check_order(reader, group, "restart_delay", &service->restart_delay, "restart_delay_max",
                 &service->restart_delay_max);
     check_kind(reader, group, service);
+    check_memory(reader, group, service);
     check_proxy(reader, group, service);
     count_workers(reader, group, service);
     if (service->workers > service->max_workers && !config_given(group, "max_workers"))

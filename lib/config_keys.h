@@ -53,7 +53,12 @@
     DURATION(spare_idle_timeout, 60000, 100, 365 * CONFIG_DAY_MS, "elastic: see max_spare") \
     COUNT(max_workers, 256, 1, 65536, "most workers at any time") \
     COUNT(max_connections_per_worker, 0, 0, INT64_C(1000000000), \
-          "replace a worker after that many connections; 0 = never") \
+          "replace a worker after that many connections, or up to a fifth less; 1 = exactly one; 0 = never") \
+    DURATION(max_worker_age, 0, 0, 365 * CONFIG_DAY_MS, "replace a worker that is older; 0 = never") \
+    SIZE(max_worker_memory, INT64_C(1) << 20, INT64_C(1) << 60, \
+         "replace a worker that uses more memory (PSS), when it has no client") \
+    SIZE(max_worker_memory_hard, INT64_C(1) << 20, INT64_C(1) << 60, \
+         "kill a worker that uses more") \
     DURATION(idle_timeout, 60000, 0, 365 * CONFIG_DAY_MS, \
              "end a connection on which no byte moved for that long (a client that does not take what is " \
              "queued for it: at most twice that); 0 = never") \

@@ -113,10 +113,12 @@ static void serve_program(const struct serve *s, int fd, const union socket_addr
     slot_end(slot);
 }
 
-static bool is_worn_out(const struct serve *s)
+/* After each client, or batch of datagrams: false where this worker is to leave. */
+static bool goes_on(struct serve *s)
 {
-    uint64_t limit = (uint64_t)s->plan->service->max_connections_per_worker;
-    return limit > 0 && s->connection->slot->connections >= limit;
+    if (!wear_lasts(s->wear, s->connection->slot->connections))
+        s->retired = true;
+    return !s->retired;
 }
 
 /* False where this worker is to leave after it. */
@@ -130,7 +132,7 @@ static bool serve_connection(struct serve *s, const struct session_plan *session
     }
     if (session_serve(session, c, fd, peer, listener))
         s->retired = true;
-    return !s->retired && !is_worn_out(s);
+    return goes_on(s);
 }
 
 /* As inetd's "wait": the program gets the socket itself, with what has come, and reads on for as
@@ -161,18 +163,13 @@ static bool serve_next(struct serve *s, const struct session_plan *session,
     return datagram_serve_next(datagrams, s->plan->listeners[acceptor->next],
                                &s->sockets[acceptor->next],
                                acceptor->count > 1 ? MSG_DONTWAIT : 0) &&
-           !*s->stopping && !is_worn_out(s);
+           !*s->stopping && goes_on(s);
 }
 
 /* Handlers of ours do not wait; those of others may, and datagrams should not wait with them. */
 static int batch_size(const struct serve *s)
 {
     return s->plan->service->kind == CONFIG_BUILT_IN ? DATAGRAM_BATCH_MAX : 1;
-}
-
-static bool leaves_as_told(const struct serve *s)
-{
-    return *s->stopping || s->retired || is_worn_out(s);
 }
 
 bool serve_clients(struct serve *s)
@@ -199,5 +196,5 @@ bool serve_clients(struct serve *s)
                                 .woken = on_woken};
     while (serve_next(s, &session, &datagrams, &acceptor))
         ;
-    return leaves_as_told(s);
+    return *s->stopping || s->retired;
 }

@@ -11,6 +11,7 @@
 #include "server/connection.h"
 #include "server/datagram_guard.h"
 #include "server/proxy_gate.h"
+#include "server/wear.h"
 
 struct serve {
     const struct worker_plan *plan;
@@ -24,7 +25,8 @@ struct serve {
     bool records[CHANNEL_LISTENERS_MAX]; /* whose connections keep messages apart */
     struct datagram_guard guard;
     struct proxy_gate gate;
-    bool retired; /* the handler wants this worker to leave */
+    const struct wear *wear; /* of a handler's worker */
+    bool retired;            /* the handler, or wear, wants this worker to leave */
 };
 
 /* In the pool, before any fork: what the listeners are, and who may speak for clients. */

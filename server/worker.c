@@ -49,6 +49,7 @@ static struct {
     const struct worker_plan *plan;
     volatile sig_atomic_t stopping;
     struct preforkd_connection connection;
+    struct wear wear;
 } self = {.connection = {.fd = -1, .room = &room}};
 
 int worker_check(const struct worker_plan *plan, struct error *error)
@@ -188,6 +189,7 @@ int worker_prepare(const struct worker_plan *plan, struct error *error)
     self.plan = plan;
     serve.connection = &self.connection;
     serve.stopping = &self.stopping;
+    serve.wear = &self.wear;
     serve_prepare(&serve, plan);
     host_begin(&self.connection.slot, &self.stopping);
     slot_join(plan->scoreboard, plan->notify_fd);
@@ -224,10 +226,11 @@ static void init_program(const struct worker_birth *birth)
     _exit(WORKER_EXIT_INIT);
 }
 
-static void init_handler(void)
+static void init_handler(uint32_t slot)
 {
     char reason[256] = "no reason given";
     serve_open_replies(&serve);
+    wear_init(&self.wear, self.plan, slot);
     tick_begin(serve.handler->tick ? serve.handler->tick_ms : 0);
     if (!serve.handler->worker_init ||
         serve.handler->worker_init(&host_functions, &serve.state, reason, sizeof reason) == 0)
@@ -260,7 +263,7 @@ _Noreturn void worker_run(const struct worker_plan *plan, const struct worker_bi
     if (config_is_program(plan->service))
         init_program(birth);
     else
-        init_handler();
+        init_handler(birth->slot);
     gate_say_ready(self.connection.slot, plan->notify_fd);
     if (!plan->gate_open)
         gate_wait(plan->gate_fd);

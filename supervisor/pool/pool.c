@@ -82,14 +82,17 @@ static void follow_policy(struct pool *pool, int64_t *wake_ms)
     int64_t look_ms = pool_elastic_follow(pool, now);
     bool restart = pool->policy.crashed > 0 || pool_policy_is_troubled(&pool->policy);
     int64_t unproved = pool_listen_unproved(pool);
-    struct pool_decision decision = pool_policy_decide(
-        &pool->policy, pool->table.starting + unproved, pool->table.ready - unproved, now);
+    int64_t leaving = pool_retirement_leaving(pool);
+    int64_t staying = pool->table.ready - unproved - leaving;
+    struct pool_decision decision =
+        pool_policy_decide(&pool->policy, pool->table.starting + unproved, staying, now);
     if (decision.drain > 0)
         send_away(pool, decision.drain);
     if (decision.fork > 0 && pool_template_ready(pool)) {
         fork_workers(pool, pool_template_most(pool, decision.fork), restart);
         pool->check_at_ms = clock_earlier(pool->check_at_ms, now + pool->limits.start_ms);
     }
+    pool_retirement_release(pool, retirement_release(pool->policy.target, staying, leaving), now);
     *wake_ms = clock_earlier(decision.wake_ms, look_ms);
     /* A refused fork has set a hold-off that the decision could not know of. */
     if (!pool->policy.stopping)
@@ -114,7 +117,8 @@ static void on_notify(struct loop_source *source, uint32_t events)
     (void)events;
     if (read(source->fd, &count, sizeof count) > 0)
         worker_table_notice_ready(&pool->table);
-    if (!pool->ready_said || pool_policy_is_troubled(&pool->policy))
+    if (!pool->ready_said || pool_policy_is_troubled(&pool->policy) ||
+        pool->retirement.worn_count > 0)
         return; /* somebody waits for them */
     loop_change(&pool->loop, source, 0);
     pool->notify_ms = clock_now_ms() + (config_is_elastic(pool->service) ? NOTIFY_PAUSE_ELASTIC_MS
@@ -237,7 +241,9 @@ static void reclaim_signals(void)
 
 int pool_init(struct pool *pool, unsigned generation, int listeners, struct error *error)
 {
-    *pool = (struct pool){.channel = {.fd = CHANNEL_FD_CHANNEL}, .notify_ms = CLOCK_NEVER};
+    *pool = (struct pool){.channel = {.fd = CHANNEL_FD_CHANNEL},
+                          .retirement = {.requests = {.fd = -1}},
+                          .notify_ms = CLOCK_NEVER};
     pool->config = config_snapshot_read(CHANNEL_FD_CONFIG, error);
     if (!pool->config)
         return -1;
@@ -254,6 +260,8 @@ int pool_init(struct pool *pool, unsigned generation, int listeners, struct erro
         return -1;
     reclaim_signals();
     init_workers(pool);
+    if (pool_retirement_init(pool) < 0)
+        return error_set_errno(error, EXIT_CODE_OS, "cannot make the event loop");
     tell_of_room(pool);
     pool_strays_init(pool);
     pool_template_init(pool);
@@ -279,7 +287,9 @@ void pool_run(struct pool *pool)
 {
     while (!finished(pool)) {
         int64_t wake_ms;
+        int64_t look_ms = pool_retirement_check(pool, clock_now_ms());
         follow_policy(pool, &wake_ms);
+        wake_ms = clock_earlier(wake_ms, look_ms);
         pool_report(pool);
         wake_ms = clock_earlier(wake_ms, orders_check_drained(pool, clock_now_ms()));
         wake_ms = clock_earlier(wake_ms, check_notify(pool, clock_now_ms()));

@@ -4,8 +4,9 @@
  * those that its workers keep, and its own.
  *
  * What workers keep: numbers 0 to 2, then in the place of what was read and is not needed any more
- * gate and notify, then scoreboard, library and listeners where they came, then mailbox and errors.
- * As no number there stays free, all that is opened later is above, and not for workers.
+ * gate and notify, then scoreboard, library (or wear) and listeners where they came, then mailbox
+ * and errors. As no number there stays free, all that is opened later is above, and not for
+ * workers.
  */
 #ifndef POOL_POOL_DESCRIPTORS_H
 #define POOL_POOL_DESCRIPTORS_H

@@ -66,13 +66,15 @@ static void correct(struct pool *pool)
 }
 
 /* Those on their way out are not counted. */
-static struct elastic_sight look(const struct pool *pool)
+static struct elastic_sight look(struct pool *pool)
 {
     const struct scoreboard_spare *spare = spare_of(pool);
+    int64_t leaving = pool_retirement_leaving(pool);
+    int64_t gone = pool->table.released + pool_retirement_idle(pool, leaving);
     struct elastic_sight sight = {.starting = pool->table.starting,
-                                  .ready = pool->table.ready,
-                                  .idle = SCOREBOARD_LOAD(spare->idle) - pool->table.released,
-                                  .low = SCOREBOARD_LOAD(spare->low) - pool->table.released};
+                                  .ready = pool->table.ready - leaving,
+                                  .idle = SCOREBOARD_LOAD(spare->idle) - gone,
+                                  .low = SCOREBOARD_LOAD(spare->low) - gone};
     if (sight.idle < pool->elastic.min_spare) /* nobody else asks */
         sight.queue = queue_length(pool);
     return sight;
@@ -110,15 +112,17 @@ int64_t pool_elastic_follow(struct pool *pool, int64_t now_ms)
 
 /* Below how many idle ones it is worth to be told. While workers are missing that were decided on,
  * something holds them off, and an event follows anyway. */
-static int32_t alarm_level(const struct pool *pool, int64_t now_ms)
+static int32_t alarm_level(struct pool *pool, int64_t now_ms)
 {
-    int64_t total = pool->table.starting + pool->table.ready;
+    int64_t leaving = pool_retirement_leaving(pool);
+    int64_t total = pool->table.starting + pool->table.ready - leaving;
+    int64_t gone = pool->table.released + pool_retirement_idle(pool, leaving);
     if (total < pool->policy.target)
         return SCOREBOARD_SPARE_SILENT;
     if (total < pool->elastic.most)
-        return (int32_t)(pool->elastic.min_spare + pool->table.released);
+        return (int32_t)(pool->elastic.min_spare + gone);
     return now_ms - pool->full_said_ms < SAY_FULL_AGAIN_MS ? SCOREBOARD_SPARE_SILENT
-                                                           : (int32_t)(1 + pool->table.released);
+                                                           : (int32_t)(1 + gone);
 }
 
 /* The alarm is set before the count is read, and workers change the count before they read the

@@ -92,6 +92,14 @@ static void hurry_released(struct worker_table *table, int64_t leave_by_ms)
     }
 }
 
+void worker_leave_one(struct worker_table *table, uint32_t slot, int64_t now_ms,
+                      int64_t leave_by_ms)
+{
+    table->entries[slot].released = true;
+    table->released++;
+    drain_one(table, slot, now_ms, leave_by_ms);
+}
+
 void worker_leave_release(struct worker_table *table, int64_t count, int64_t now_ms)
 {
     const struct slot_set *ready = &table->by_state[SCOREBOARD_READY];
@@ -100,9 +108,7 @@ void worker_leave_release(struct worker_table *table, int64_t count, int64_t now
         uint32_t phase = SCOREBOARD_LOAD(table->plan->scoreboard->slots[slot].worker.phase);
         if (scoreboard_is_busy(phase))
             continue;
-        table->entries[slot].released = true;
-        table->released++;
-        drain_one(table, slot, now_ms, CLOCK_NEVER);
+        worker_leave_one(table, slot, now_ms, CLOCK_NEVER);
         count--;
     }
 }

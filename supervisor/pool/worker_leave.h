@@ -24,6 +24,11 @@ void worker_leave_drain(struct worker_table *table, int64_t count, int64_t now_m
  * then. */
 void worker_leave_release(struct worker_table *table, int64_t count, int64_t now_ms);
 
+/* Tell the one in SLOT to leave, which is READY: it is not needed, or another one is in its place.
+ * A client that it has, or takes at this very moment, has until LEAVE_BY_MS. */
+void worker_leave_one(struct worker_table *table, uint32_t slot, int64_t now_ms,
+                      int64_t leave_by_ms);
+
 /* Tell all that write to the log themselves to take the new one (WORKER_REOPEN). */
 void worker_leave_reopen_log(struct worker_table *table);
 

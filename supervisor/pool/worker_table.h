@@ -22,7 +22,7 @@ struct worker_entry {
     struct loop_source source;   /* its pidfd */
     enum scoreboard_state state; /* set by worker_table_set_state() only */
     bool killed;                 /* we sent SIGKILL */
-    bool released;               /* by worker_leave_release() */
+    bool released;               /* by worker_leave_one() */
     int maker;                   /* who was ordered to make it: there is no child yet; -1: nobody */
     bool proved;                 /* its program has been READY for LISTEN_PROVED_MS */
     int64_t born_ms, ready_ms;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static const struct preforkd_option OPTIONS[] = {
@@ -47,6 +48,7 @@ static void abandon(void)
 /* What every function can be told to do. 1 where WHAT is none of it. */
 static int misbehave(const char *what)
 {
+    static void *volatile kept;
     static int *volatile nowhere;
     char first[16];
     const char *next = strstr(what, " and ");
@@ -75,10 +77,15 @@ static int misbehave(const char *what)
     else if (strcmp(what, "close") == 0)
         for (int fd = 3; fd < 1000; fd++)
             close(fd);
+    else if (strcmp(what, "slow") == 0)
+        nanosleep(&(struct timespec){0, 300000000}, NULL);
+    else if (strcmp(what, "grow") == 0)
+        kept = memset(malloc(8 << 20), 1, 8 << 20);
     else if (strcmp(what, "leak") == 0)
         (void)!open("/dev/null", O_RDONLY);
     else
         return strcmp(what, "fork") != 0;
+    (void)kept;
     return 0;
 }
 

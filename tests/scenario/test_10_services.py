@@ -569,7 +569,7 @@ def scenario_worker_is_replaced_after_max_connections(t):
     for number in range(7):
         with Client(d.port) as client:
             equal(client.ask(b"x"), b"x", f"connection {number}")
-    check(first not in d.worker_pids(), "another process")
+    wait_until(lambda: first not in d.worker_pids(), "another process is there")
     wait_until(lambda: d.service()["connections"]["accepted"] == 7, "counters go on")
     equal(d.service()["crashes"], 0, "crashes")
     equal(d.log_lines(level="warning"), [], "warnings")

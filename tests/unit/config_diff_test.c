@@ -202,6 +202,8 @@ static bool is_refused(const char *type, const char *name)
 {
     if (strcmp(name, "proxy_protocol") == 0 || strcmp(name, "proxy_trusted") == 0)
         return true;
+    if (strcmp(name, "max_worker_memory") == 0)
+        return strcmp(type, "exec") == 0;
     return strcmp(type, "listen") == 0 &&
            (strcmp(name, "idle_timeout") == 0 || strcmp(name, "max_lifetime") == 0 ||
             strcmp(name, "max_connections_per_worker") == 0);

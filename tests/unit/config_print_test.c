@@ -81,6 +81,8 @@ static void expect_round_trip(const char *text)
     "    listen = [ \"tcp://*:7000\", \"unix:///tmp/a b\", \"unix:@x\\\"y\" ];\n"                  \
     "    handler = { type = \"greet\"; encoding = \"utf-8\"; };\n"                                 \
     "    workers = 3; start_workers = 2; min_spare = 1; max_spare = 7; max_workers = 9;\n"         \
+    "    max_worker_age = \"90m\"; max_worker_memory = \"64M\"; max_worker_memory_hard = "         \
+    "1048576000;\n"                                                                                \
     "    max_connections_per_worker = 1000; idle_timeout = \"1500ms\"; max_lifetime = \"2h\";\n"   \
     "    start_timeout = 3; graceful_timeout = 0; kill_timeout = 0.25;\n"                          \
     "    restart_delay = \"1ms\"; restart_delay_max = \"1h\"; backlog = 1;\n"                      \
@@ -288,6 +290,9 @@ static void every_value_survives(void **state)
     assert_int_equal(s->max_spare, 7);
     assert_int_equal(s->max_workers, 9);
     assert_int_equal(s->max_connections_per_worker, 1000);
+    assert_int_equal(s->max_worker_age, 90 * 60 * 1000);
+    assert_int_equal(s->max_worker_memory, 64 << 20);
+    assert_int_equal(s->max_worker_memory_hard, 1000 << 20);
     assert_int_equal(s->idle_timeout, 1500);
     assert_int_equal(s->max_lifetime, 7200000);
     assert_int_equal(s->start_timeout, 3000);
@@ -306,7 +311,8 @@ static void every_value_survives(void **state)
 static void every_key_is_printed(void **state)
 {
     struct buffer text = printed("services = { a = { listen = \"unix:@x\"; handler = \"echo\"; "
-                                 "workers = 1; }; };");
+                                 "workers = 1; max_worker_memory = \"1M\"; "
+                                 "max_worker_memory_hard = \"1M\"; }; };");
     (void)state;
     for (const struct config_key *key = config_service_keys; key->name; key++) {
         char line[64];

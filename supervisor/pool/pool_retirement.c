@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pool_retirement - see pool_retirement.h.
+ */
+#include "supervisor/pool/pool_retirement.h"
+
+#include "lib/dice.h"
+#include "lib/memory.h"
+#include "supervisor/pool/pool.h"
+#include "supervisor/pool/worker_leave.h"
+#include "supervisor/pool/worker_memory.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <unistd.h>
+
+#define REQUESTS_MOST 128 /* in one turn */
+
+static uint32_t phase_of(const struct pool *pool, uint32_t slot)
+{
+    return SCOREBOARD_LOAD(pool->plan.scoreboard->slots[slot].worker.phase);
+}
+
+static bool is_busy(const struct pool *pool, const struct pool_retirement_worn *worn)
+{
+    return scoreboard_is_busy(phase_of(pool, worn->slot));
+}
+
+/* It may have ended since, or was told to leave for another reason; a program that has got its
+ * client leaves by itself. */
+static bool is_there(const struct pool *pool, const struct pool_retirement_worn *worn)
+{
+    const struct worker_entry *entry = &pool->table.entries[worn->slot];
+    return entry->state == SCOREBOARD_READY && entry->child.pid == worn->pid &&
+           phase_of(pool, worn->slot) != SCOREBOARD_PROGRAM;
+}
+
+/* Where there is no place, one that has a client makes room: it asks again after it. */
+static void add(struct pool *pool, struct pool_retirement_worn worn)
+{
+    struct pool_retirement *r = &pool->retirement;
+    int place = 0;
+    for (int i = 0; i < r->worn_count; i++)
+        if (r->worn[i].slot == worn.slot && r->worn[i].pid == worn.pid) {
+            r->worn[i].asked |= worn.asked;
+            return;
+        }
+    if (r->worn_count < RETIREMENT_MOST)
+        place = r->worn_count++;
+    else
+        while (place < RETIREMENT_MOST && !is_busy(pool, &r->worn[place]))
+            place++;
+    if (place < RETIREMENT_MOST)
+        r->worn[place] = worn;
+}
+
+static void on_request(struct loop_source *source, uint32_t events)
+{
+    struct pool *pool = source->owner;
+    struct worker_wear request;
+    (void)events;
+    for (int i = 0; i < REQUESTS_MOST; i++) {
+        if (read(source->fd, &request, sizeof request) != (ssize_t)sizeof request)
+            return;
+        struct pool_retirement_worn worn = {request.slot, request.pid, true};
+        if (worn.slot < pool->table.slots && is_there(pool, &worn))
+            add(pool, worn);
+    }
+}
+
+/* Rounds. */
+
+static void warn_of_unreadable(struct pool *pool, int number)
+{
+    if (pool->retirement.unreadable_said)
+        return;
+    pool->retirement.unreadable_said = true;
+    log_warning("cannot tell how much memory workers use (/proc/PID/smaps_rollup: %s): "
+                "max_worker_memory has no effect",
+                strerror(number));
+}
+
+/* Idle workers do not grow: they are measured after each look at which they had served clients. Of
+ * a program that accepts by itself nobody knows. */
+static bool has_to_be_measured(const struct pool *pool, uint32_t slot,
+                               const struct pool_retirement_watch *watch)
+{
+    const struct retirement_limits *limits = &pool->retirement.limits;
+    const struct scoreboard_worker *worker = &pool->plan.scoreboard->slots[slot].worker;
+    if (limits->soft == 0 && limits->hard == 0)
+        return false;
+    return pool->service->kind == CONFIG_LISTEN || scoreboard_is_busy(phase_of(pool, slot)) ||
+           SCOREBOARD_LOAD(worker->connections) != watch->connections;
+}
+
+static int64_t measure(struct pool *pool, uint32_t slot, struct pool_retirement_watch *watch)
+{
+    int64_t memory = worker_memory_measure(watch->pid);
+    if (memory < 0)
+        warn_of_unreadable(pool, errno);
+    watch->connections = SCOREBOARD_LOAD(pool->plan.scoreboard->slots[slot].worker.connections);
+    return memory < 0 ? 0 : memory;
+}
+
+static void kill_it(struct pool *pool, uint32_t slot, int64_t memory)
+{
+    char why[96];
+    snprintf(why, sizeof why, "uses %" PRId64 " KiB of memory (max_worker_memory_hard)",
+             memory >> 10);
+    worker_leave_kill(&pool->table, slot, why);
+}
+
+static void say(const struct pool *pool, uint32_t slot, enum retirement_verdict verdict,
+                int64_t memory, int64_t now_ms)
+{
+    const struct worker_entry *entry = &pool->table.entries[slot];
+    if (verdict == RETIREMENT_BIG)
+        log_info("worker %d uses %" PRId64 " KiB of memory and is replaced (max_worker_memory)",
+                 (int)entry->child.pid, memory >> 10);
+    else
+        log_debug("worker %d is %" PRId64 " s old and is replaced (max_worker_age)",
+                  (int)entry->child.pid, (now_ms - entry->born_ms) / 1000);
+}
+
+/* It is told in any case: one without a client may get one before it is let go. */
+static void retire(struct pool *pool, uint32_t slot, enum retirement_verdict verdict,
+                   int64_t memory, int64_t now_ms)
+{
+    struct scoreboard_keeper *keeper = &pool->plan.scoreboard->slots[slot].keeper;
+    struct pool_retirement_worn worn = {slot, pool->table.entries[slot].child.pid, false};
+    if (SCOREBOARD_LOAD(keeper->worn) != worn.pid) {
+        SCOREBOARD_STORE(keeper->worn, worn.pid);
+        say(pool, slot, verdict, memory, now_ms);
+    }
+    if (!is_busy(pool, &worn))
+        add(pool, worn);
+}
+
+static struct pool_retirement_watch *watch_of(struct pool *pool, uint32_t slot)
+{
+    struct pool_retirement_watch *watch = &pool->retirement.watches[slot];
+    const struct worker_entry *entry = &pool->table.entries[slot];
+    if (watch->pid != entry->child.pid)
+        *watch = (struct pool_retirement_watch){
+            .pid = entry->child.pid,
+            .due_ms = entry->born_ms + retirement_age(pool->retirement.limits.age_ms, dice_roll())};
+    return watch;
+}
+
+/* True where its memory was measured. */
+static bool visit(struct pool *pool, uint32_t slot, bool may_measure, int64_t now_ms)
+{
+    struct pool_retirement_watch *watch = watch_of(pool, slot);
+    bool measures = may_measure && has_to_be_measured(pool, slot, watch);
+    int64_t memory = measures ? measure(pool, slot, watch) : 0;
+    enum retirement_verdict verdict =
+        retirement_judge(&pool->retirement.limits, memory, watch->due_ms, now_ms);
+    if (verdict == RETIREMENT_KILL)
+        kill_it(pool, slot, memory);
+    else if (verdict != RETIREMENT_NONE)
+        retire(pool, slot, verdict, memory, now_ms);
+    return measures;
+}
+
+/* Once around at most. */
+static void visit_some(struct pool *pool, int64_t visits, int64_t now_ms)
+{
+    const struct slot_set *ready = &pool->table.by_state[SCOREBOARD_READY];
+    uint32_t *cursor = &pool->retirement.cursor;
+    int64_t measures = 0, until_ms = now_ms + RETIREMENT_MEASURES_MS;
+    for (int64_t left = visits; left > 0; left--) {
+        uint32_t slot = slot_set_next(ready, *cursor);
+        if (slot == SLOT_SET_NONE && (slot = slot_set_next(ready, 0)) == SLOT_SET_NONE)
+            return;
+        *cursor = slot + 1 < pool->table.slots ? slot + 1 : 0;
+        bool may =
+            measures < RETIREMENT_MEASURES_MOST && (measures == 0 || clock_now_ms() < until_ms);
+        measures += visit(pool, slot, may, now_ms);
+    }
+}
+
+int64_t pool_retirement_check(struct pool *pool, int64_t now_ms)
+{
+    struct pool_retirement *r = &pool->retirement;
+    if (!r->watches || pool->policy.stopping)
+        return CLOCK_NEVER;
+    if (now_ms < r->look_ms)
+        return r->look_ms;
+    struct retirement_pace pace = retirement_step(&r->limits, pool->table.ready);
+    visit_some(pool, pace.visits, now_ms);
+    r->look_ms = now_ms + pace.pause_ms;
+    return r->look_ms;
+}
+
+/* Replacing. */
+
+int64_t pool_retirement_leaving(struct pool *pool)
+{
+    struct pool_retirement *r = &pool->retirement;
+    int64_t workers = config_is_elastic(pool->service) ? pool->table.starting + pool->table.ready
+                                                       : pool->policy.target;
+    int64_t most = retirement_overlap(workers) - pool->table.released;
+    int kept = 0;
+    for (int i = 0; i < r->worn_count; i++)
+        if (is_there(pool, &r->worn[i]))
+            r->worn[kept++] = r->worn[i];
+    r->worn_count = kept;
+    return most < 0 ? 0 : kept < most ? kept : most;
+}
+
+int64_t pool_retirement_idle(const struct pool *pool, int64_t leaving)
+{
+    int64_t idle = 0;
+    for (int i = 0; i < pool->retirement.worn_count && idle < leaving; i++)
+        idle += !is_busy(pool, &pool->retirement.worn[i]);
+    return idle;
+}
+
+/* One that has just asked is let go whatever it does now: under load it always has the next client
+ * already, which it may serve for as long as any other.
+ * A program that accepts by itself has graceful_timeout, as after a reload; nobody knows of its
+ * clients. */
+void pool_retirement_release(struct pool *pool, int64_t count, int64_t now_ms)
+{
+    struct pool_retirement *r = &pool->retirement;
+    int64_t leave_by_ms = pool->service->kind == CONFIG_LISTEN
+                              ? now_ms + pool->service->graceful_timeout
+                              : CLOCK_NEVER;
+    for (int i = 0; i < r->worn_count; i++) {
+        if (count > 0 && (r->worn[i].asked || !is_busy(pool, &r->worn[i]))) {
+            worker_leave_one(&pool->table, r->worn[i].slot, now_ms, leave_by_ms);
+            pool->check_at_ms = now_ms; /* it is judged by other limits now */
+            count--;
+        }
+        r->worn[i].asked = false;
+    }
+}
+
+int pool_retirement_init(struct pool *pool)
+{
+    struct pool_retirement *r = &pool->retirement;
+    const struct config_service *service = pool->service;
+    r->limits = (struct retirement_limits){
+        .age_ms = service->max_worker_age,
+        .soft = service->max_worker_memory == CONFIG_NOT_SET ? 0 : service->max_worker_memory,
+        .hard = service->max_worker_memory_hard == CONFIG_NOT_SET
+                    ? 0
+                    : service->max_worker_memory_hard};
+    if (retirement_step(&r->limits, 1).pause_ms != CLOCK_NEVER)
+        r->watches = memory_zeroed(pool->table.slots, sizeof *r->watches);
+    r->requests.ready = on_request;
+    r->requests.owner = pool;
+    return r->requests.fd < 0 ? 0 : loop_add(&pool->loop, &r->requests, EPOLLIN);
+}

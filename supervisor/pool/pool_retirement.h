@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pool_retirement - finds the workers of a pool that are worn out, and lets them go when they can
+ * be spared: what retirement.h wants to know, and what follows from what it says.
+ *
+ * Workers of a handler of ours ask (include/worker.h, `wear`); a program that waits for its client,
+ * or accepts by itself, does not, and is found in the rounds. A program that has its client leaves
+ * with it anyway.
+ */
+#ifndef POOL_POOL_RETIREMENT_H
+#define POOL_POOL_RETIREMENT_H
+
+#include "lib/loop.h"
+#include "supervisor/pool/retirement.h"
+
+#include <sys/types.h>
+
+struct pool;
+
+struct pool_retirement {
+    struct retirement_limits limits;
+    struct loop_source requests; /* of workers; fd -1 where none can ask */
+    /* Worn out, to be replaced; whoever does not fit in asks again. */
+    struct pool_retirement_worn {
+        uint32_t slot;
+        pid_t pid;
+        bool asked; /* just now: it has no client, or a new one */
+    } worn[RETIREMENT_MOST];
+    int worn_count;
+    struct pool_retirement_watch {
+        pid_t pid; /* who was seen there */
+        int64_t due_ms;
+        uint64_t connections; /* when its memory was measured */
+    } * watches;              /* one for each slot; NULL: no limit needs them */
+    uint32_t cursor;          /* the next slot to look at */
+    int64_t look_ms;
+    bool unreadable_said;
+};
+
+/* Whether workers can ask is known by requests.fd. 0, or -1 and errno. */
+int pool_retirement_init(struct pool *pool);
+
+/* The next step of the round, where it is time. Returns when to call again. */
+int64_t pool_retirement_check(struct pool *pool, int64_t now_ms);
+
+/* How many READY workers are not to be counted, because they are being replaced; and how many of
+ * these LEAVING have no client. */
+int64_t pool_retirement_leaving(struct pool *pool);
+int64_t pool_retirement_idle(const struct pool *pool, int64_t leaving);
+
+/* After pool_policy has decided: let COUNT of them go (retirement_release()), or fewer where others
+ * have a client. */
+void pool_retirement_release(struct pool *pool, int64_t count, int64_t now_ms);
+
+#endif
