@@ -47,11 +47,21 @@ static int append(const char *bytes, size_t length, void *buffer)
     return 0;
 }
 
-static void send_object(struct control_client *client, json_t *object)
+/* OBJECT is taken. */
+static void write_object(struct control_client *client, json_t *object)
 {
     json_dump_callback(object, append, &client->answer, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    buffer_append(&client->answer, "\n", 1);
     json_decref(object);
+}
+
+static void write_text(struct control_client *client, const char *text)
+{
+    buffer_append(&client->answer, text, strlen(text));
+}
+
+static void finish(struct control_client *client)
+{
+    write_text(client, "\n");
     client->answered = true;
     client->wait = CONTROL_WAIT_NONE;
     client->deadline_ms = clock_now_ms() + CONTROL_CLIENT_LIMIT_MS;
@@ -77,12 +87,32 @@ void control_client_answer(struct control_client *client, json_t *result)
     json_t *object = json_pack("{s:b}", "ok", 1);
     if (result)
         json_object_set_new(object, "result", result);
-    send_object(client, object);
+    write_object(client, object);
+    finish(client);
+}
+
+void control_client_list(struct control_client *client)
+{
+    write_text(client, "{\"ok\":true,\"result\":[");
+}
+
+void control_client_list_item(struct control_client *client, json_t *item)
+{
+    if (client->answer.data[client->answer.length - 1] != '[')
+        write_text(client, ",");
+    write_object(client, item);
+}
+
+void control_client_list_end(struct control_client *client)
+{
+    write_text(client, "]}");
+    finish(client);
 }
 
 void control_client_refuse(struct control_client *client, const char *problem)
 {
-    send_object(client, json_pack("{s:b, s:o}", "ok", 0, "error", control_client_text(problem)));
+    write_object(client, json_pack("{s:b, s:o}", "ok", 0, "error", control_client_text(problem)));
+    finish(client);
 }
 
 /* One line, as much of it as is there; -1 when the client is gone or talks too much. */

@@ -57,6 +57,12 @@ void control_client_drop(struct control_client *client);
 void control_client_answer(struct control_client *client, json_t *result);
 void control_client_refuse(struct control_client *client, const char *problem);
 
+/* The same where the result is a list that may be long: item by item, each of which is taken. All
+ * of the objects at once, of ten thousand workers, would be 20 MB. */
+void control_client_list(struct control_client *client);
+void control_client_list_item(struct control_client *client, json_t *item);
+void control_client_list_end(struct control_client *client);
+
 /* TEXT as JSON; escaped where it is not UTF-8 (it may quote a file, or have been cut). */
 json_t *control_client_text(const char *text);
 

@@ -44,7 +44,7 @@ static void run_workers(struct supervisor *s, struct control_client *client,
 {
     const char *name;
     if (take_service(s, client, arguments, &name))
-        control_client_answer(client, status_workers(s, name));
+        status_workers(s, name, client);
 }
 
 static bool wait_for_reload(const struct supervisor *s, struct control_client *client)

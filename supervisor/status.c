@@ -160,9 +160,9 @@ static json_t *report_worker(const struct pool_process *pool, uint32_t slot)
         "bytes_out", shown(view.bytes_out), "status", scoreboard_said(shown_slot, said));
 }
 
-json_t *status_workers(const struct supervisor *s, const char *service)
+void status_workers(const struct supervisor *s, const char *service, struct control_client *client)
 {
-    json_t *workers = json_array();
+    control_client_list(client);
     for (size_t i = 0; i < s->pool_count; i++) {
         const struct pool_process *pool = s->pools[i];
         if (service && strcmp(service, pool->name) != 0)
@@ -170,8 +170,8 @@ json_t *status_workers(const struct supervisor *s, const char *service)
         for (uint32_t slot = 0; slot < pool->slots; slot++) {
             json_t *worker = report_worker(pool, slot);
             if (worker)
-                json_array_append_new(workers, worker);
+                control_client_list_item(client, worker);
         }
     }
-    return workers;
+    control_client_list_end(client);
 }

@@ -7,13 +7,15 @@
 #ifndef SUPERVISOR_STATUS_H
 #define SUPERVISOR_STATUS_H
 
+#include "supervisor/control_client.h"
 #include "supervisor/supervisor.h"
 
 #include <jansson.h>
 
 json_t *status_report(const struct supervisor *s);
 
-/* Workers of every pool, or of those of one service, those that are leaving included. */
-json_t *status_workers(const struct supervisor *s, const char *service);
+/* Answers CLIENT with the workers of every pool, or of those of one service, those that are leaving
+ * included. */
+void status_workers(const struct supervisor *s, const char *service, struct control_client *client);
 
 #endif
