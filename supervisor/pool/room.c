@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -32,13 +33,30 @@ static int64_t limit_of(int status, const struct rlimit *limit)
     return none ? ROOM_ANY : (int64_t)limit->rlim_cur;
 }
 
+static int64_t lesser(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+int64_t room_least_pids(const char *path)
+{
+    char group[CGROUP_MOUNT_PATH_MAX], file[CGROUP_MOUNT_PATH_MAX + sizeof "/pids.max"];
+    int64_t least = ROOM_ANY;
+    snprintf(group, sizeof group, "%s", path);
+    for (char *slash; (slash = strrchr(group, '/')); *slash = '\0') {
+        snprintf(file, sizeof file, "%s/pids.max", group);
+        least = lesser(least, read_number(file));
+    }
+    return least;
+}
+
+/* Where both versions are mounted, either may have the controller. */
 static int64_t read_cgroup(void)
 {
-    char path[CGROUP_MOUNT_PATH_MAX], file[CGROUP_MOUNT_PATH_MAX + sizeof "/pids.max"];
-    if (cgroup_mount_find(NULL, path) < 0)
-        return ROOM_ANY;
-    snprintf(file, sizeof file, "%s/pids.max", path);
-    return read_number(file);
+    char path[CGROUP_MOUNT_PATH_MAX];
+    int64_t unified = cgroup_mount_find(NULL, path) == 0 ? room_least_pids(path) : ROOM_ANY;
+    int64_t legacy = cgroup_mount_find("pids", path) == 0 ? room_least_pids(path) : ROOM_ANY;
+    return lesser(unified, legacy);
 }
 
 void room_look(struct room *room)
@@ -48,7 +66,7 @@ void room_look(struct room *room)
     int64_t pids = read_number("/proc/sys/kernel/pid_max");
     int64_t threads = read_number("/proc/sys/kernel/threads-max");
     *room = (struct room){.user = geteuid() == 0 ? ROOM_ANY : limit_of(status, &user),
-                          .machine = pids < threads ? pids : threads,
+                          .machine = lesser(pids, threads),
                           .cgroup = read_cgroup(),
                           .files = limit_of(getrlimit(RLIMIT_NOFILE, &files), &files)};
 }

@@ -10,6 +10,11 @@
 /* cmocka wants the three above first. */
 #include <cmocka.h>
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #define ANYTHING ((struct room){ROOM_ANY, ROOM_ANY, ROOM_ANY, ROOM_ANY})
 
 static struct config_service service;
@@ -89,6 +94,53 @@ static void look_finds_what_there_is(void **state)
     assert_true(room.user > 0 && room.cgroup > 0 && room.files > 0);
 }
 
+/* Makes FOLDER/NAME with TEXT in it; with NULL, a folder of that name. */
+static void make(const char *folder, const char *name, const char *text)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    if (!text) {
+        assert_int_equal(mkdir(path, 0700), 0);
+        return;
+    }
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+static int64_t least(const char *folder, const char *name)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return room_least_pids(path);
+}
+
+static void groups_above_limit_as_well(void **state)
+{
+    static const char *const names[] = {"a/b/pids.max", "a/pids.max", "a/b/c", "a/b", "a"};
+    char folder[] = "/tmp/room_test.XXXXXX";
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    make(folder, "a", NULL);
+    make(folder, "a/b", NULL);
+    make(folder, "a/b/c", NULL);
+    assert_int_equal(least(folder, "a/b/c"), ROOM_ANY);
+    make(folder, "a/pids.max", "300\n");
+    assert_int_equal(least(folder, "a/b/c"), 300);
+    make(folder, "a/b/pids.max", "max\n");
+    assert_int_equal(least(folder, "a/b"), 300);
+    make(folder, "a/b/pids.max", "20\n");
+    assert_int_equal(least(folder, "a/b/c"), 20);
+    assert_int_equal(least(folder, "a"), 300);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[128];
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        remove(path);
+    }
+    assert_int_equal(rmdir(folder), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -97,6 +149,7 @@ int main(void)
         cmocka_unit_test_setup(open_files_are_counted_for_each, elastic),
         cmocka_unit_test_setup(fixed_number_is_called_by_its_name, elastic),
         cmocka_unit_test(look_finds_what_there_is),
+        cmocka_unit_test(groups_above_limit_as_well),
     };
     return cmocka_run_group_tests_name("room", tests, NULL, NULL);
 }
