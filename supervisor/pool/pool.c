@@ -91,6 +91,7 @@ static void follow_policy(struct pool *pool, int64_t *wake_ms)
     if (decision.fork > 0 && pool_template_ready(pool)) {
         fork_workers(pool, pool_template_most(pool, decision.fork), restart);
         pool->check_at_ms = clock_earlier(pool->check_at_ms, now + pool->limits.start_ms);
+        pool_listen_expect(pool, clock_now_ms());
     }
     pool_retirement_release(pool, retirement_release(pool->policy.target, staying, leaving), now);
     *wake_ms = clock_earlier(decision.wake_ms, look_ms);
@@ -139,6 +140,7 @@ static void on_workers_ready(struct worker_table *table)
 {
     struct pool *pool = table->owner;
     pool->policy.proved = true;
+    pool_listen_expect(pool, clock_now_ms());
     if (!pool->programs_say) /* else it has to last, pool_listen_check() */
         pool_policy_ready(&pool->policy);
 }
@@ -243,7 +245,8 @@ int pool_init(struct pool *pool, unsigned generation, int listeners, struct erro
 {
     *pool = (struct pool){.channel = {.fd = CHANNEL_FD_CHANNEL},
                           .retirement = {.requests = {.fd = -1}},
-                          .notify_ms = CLOCK_NEVER};
+                          .notify_ms = CLOCK_NEVER,
+                          .listen_ms = CLOCK_NEVER};
     pool->config = config_snapshot_read(CHANNEL_FD_CONFIG, error);
     if (!pool->config)
         return -1;

@@ -44,6 +44,7 @@ struct pool {
     int gate;                  /* write end of the gate's pipe; -1 once it is open */
     int log_mailbox;           /* our end; the workers' is plan.log_mailbox_fd */
     struct loop_source notify; /* workers say READY */
+    int64_t listen_ms;         /* when a program that accepts by itself is to be looked at */
     int64_t notify_ms;         /* until then it is not listened to; CLOCK_NEVER: it is */
     int64_t check_at_ms;       /* next look at the deadlines */
     bool ready_said;

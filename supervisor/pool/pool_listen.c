@@ -97,24 +97,19 @@ static int64_t check_watchdog(struct pool *pool, uint32_t slot, int64_t now_ms)
 
 static int64_t check_proved(struct pool *pool, uint32_t slot, int64_t now_ms)
 {
-    struct worker_entry *entry = &pool->table.entries[slot];
+    const struct worker_entry *entry = &pool->table.entries[slot];
     if (entry->proved)
         return CLOCK_NEVER;
     if (now_ms < entry->ready_ms + LISTEN_PROVED_MS)
         return entry->ready_ms + LISTEN_PROVED_MS;
-    entry->proved = true;
+    worker_table_prove(&pool->table, slot);
     pool_policy_ready(&pool->policy);
     return now_ms; /* another turn: others may be started again */
 }
 
 int64_t pool_listen_unproved(const struct pool *pool)
 {
-    int64_t count = 0;
-    for (uint32_t slot = 0; pool->programs_say && slot < pool->table.slots; slot++) {
-        const struct worker_entry *entry = &pool->table.entries[slot];
-        count += entry->state == SCOREBOARD_READY && !entry->proved;
-    }
-    return count;
+    return pool->programs_say ? pool->table.unproved : 0;
 }
 
 bool pool_listen_lasts(const struct pool *pool)
@@ -123,11 +118,20 @@ bool pool_listen_lasts(const struct pool *pool)
            (pool->table.ready > 0 && pool_listen_unproved(pool) == 0);
 }
 
-int64_t pool_listen_check(struct pool *pool, int64_t now_ms)
+void pool_listen_expect(struct pool *pool, int64_t now_ms)
+{
+    const struct config_program *program = &pool->service->program;
+    if (!pool->programs_say)
+        return;
+    int64_t first = clock_earlier(clock_deadline(now_ms, program->ready_after),
+                                  clock_deadline(now_ms, program->watchdog));
+    first = clock_earlier(first, now_ms + LISTEN_PROVED_MS);
+    pool->listen_ms = clock_earlier(pool->listen_ms, first);
+}
+
+static int64_t check_all(struct pool *pool, int64_t now_ms)
 {
     int64_t next = CLOCK_NEVER;
-    if (!pool->programs_say)
-        return next;
     for (uint32_t slot = 0; slot < pool->table.slots; slot++) {
         enum scoreboard_state state = pool->table.entries[slot].state;
         if (state == SCOREBOARD_STARTING) {
@@ -137,6 +141,16 @@ int64_t pool_listen_check(struct pool *pool, int64_t now_ms)
             next = clock_earlier(next, check_proved(pool, slot, now_ms));
         }
     }
-    return pool->plan.einhorn_path ? clock_earlier(next, einhorn_check(&pool->einhorn, now_ms))
-                                   : next;
+    return next;
+}
+
+int64_t pool_listen_check(struct pool *pool, int64_t now_ms)
+{
+    if (!pool->programs_say)
+        return CLOCK_NEVER;
+    if (now_ms >= pool->listen_ms)
+        pool->listen_ms = check_all(pool, now_ms);
+    return pool->plan.einhorn_path
+               ? clock_earlier(pool->listen_ms, einhorn_check(&pool->einhorn, now_ms))
+               : pool->listen_ms;
 }

@@ -22,6 +22,9 @@ int64_t pool_listen_unproved(const struct pool *pool);
  * generation has nobody to tell. */
 bool pool_listen_lasts(const struct pool *pool);
 
+/* One was started, or became READY, not later than NOW_MS: its time will come. */
+void pool_listen_expect(struct pool *pool, int64_t now_ms);
+
 /* Whose time has come; returns when to call again. */
 int64_t pool_listen_check(struct pool *pool, int64_t now_ms);
 

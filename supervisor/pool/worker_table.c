@@ -70,6 +70,8 @@ void worker_table_set_state(struct worker_table *table, uint32_t slot, enum scor
         --*counter(table, entry->state);
     if (state != SCOREBOARD_FREE)
         ++*counter(table, state);
+    table->unproved += state == SCOREBOARD_READY;
+    table->unproved -= entry->state == SCOREBOARD_READY && !entry->proved;
     slot_set_remove(&table->by_state[entry->state], slot);
     slot_set_add(&table->by_state[state], slot);
     entry->state = state;
@@ -165,6 +167,14 @@ void worker_table_occupy(struct worker_table *table, uint32_t slot)
     SCOREBOARD_STORE(keeper->born_ms, entry->born_ms);
     count_idle(table, 1);
     worker_table_set_state(table, slot, SCOREBOARD_STARTING);
+}
+
+void worker_table_prove(struct worker_table *table, uint32_t slot)
+{
+    struct worker_entry *entry = &table->entries[slot];
+    assert(entry->state == SCOREBOARD_READY && !entry->proved);
+    entry->proved = true;
+    table->unproved--;
 }
 
 void worker_table_vacate(struct worker_table *table, uint32_t slot)

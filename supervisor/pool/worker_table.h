@@ -45,6 +45,7 @@ struct worker_table {
     struct slot_set by_state[SCOREBOARD_DRAINING + 1]; /* which entries are in each state */
     struct pid_index pids;                             /* of those that have a child */
     int64_t starting, ready, draining;                 /* entries in each state */
+    int64_t unproved;                                  /* of those that are READY */
     int64_t released;                                  /* of those that drain */
     /* Called when workers became READY. */
     void (*got_ready)(struct worker_table *table);
@@ -70,6 +71,9 @@ void worker_table_notice(struct worker_table *table, uint32_t slot);
 
 /* Entries whose workers have said READY change state; got_ready() is called where any did. */
 void worker_table_notice_ready(struct worker_table *table);
+
+/* A READY program that accepts by itself has lasted. */
+void worker_table_prove(struct worker_table *table, uint32_t slot);
 
 /* The worker whose pid that is, NULL where there is none; and the slot of an entry. */
 struct worker_entry *worker_table_find(struct worker_table *table, pid_t pid);

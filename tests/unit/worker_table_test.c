@@ -179,6 +179,27 @@ static void idle_ones_are_counted(void **state)
     assert_int_equal(plan.scoreboard->spare.idle, 2);
 }
 
+static void those_that_have_lasted_are_counted(void **state)
+{
+    (void)state;
+    fork_all(3);
+    assert_int_equal(table.unproved, 0);
+    for (uint32_t slot = 0; slot < 3; slot++)
+        say_ready(slot);
+    worker_table_notice_ready(&table);
+    assert_int_equal(table.unproved, 3);
+    worker_table_prove(&table, 1);
+    assert_int_equal(table.unproved, 2);
+    worker_leave_drain(&table, 2, 0, 1000); /* 2, which has not lasted, and 1 */
+    assert_int_equal(table.unproved, 1);
+    worker_table_vacate(&table, 0);
+    assert_int_equal(table.unproved, 0);
+    fork_all(1); /* another one in its slot */
+    say_ready(0);
+    worker_table_notice_ready(&table);
+    assert_int_equal(table.unproved, 1);
+}
+
 static void nobody_has_a_pid_that_was_not_told(void **state)
 {
     (void)state;
@@ -198,6 +219,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(only_ready_ones_without_a_client_are_released, newborn,
                                         release),
         cmocka_unit_test_setup_teardown(idle_ones_are_counted, newborn, release),
+        cmocka_unit_test_setup_teardown(those_that_have_lasted_are_counted, newborn, release),
         cmocka_unit_test_setup_teardown(nobody_has_a_pid_that_was_not_told, newborn, release),
     };
     return cmocka_run_group_tests_name("worker_table", tests, NULL, NULL);
