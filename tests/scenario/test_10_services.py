@@ -39,6 +39,29 @@ def scenario_echo_sixteen_mebibytes(t):
     equal((line["bytes_in"], line["bytes_out"]), (str(16 << 20), str(16 << 20)), "bytes logged")
 
 
+def scenario_echo_of_a_stream_is_a_batch(t):
+    """Scheduled for throughput while the client sends on and on, as all others once it asks again."""
+    d = t.daemon(echo={"workers": 1}).start()
+    (worker,) = d.worker_pids()
+    piece = bytes(1 << 20)
+
+    def stream():
+        child = os.fork()
+        if child == 0:
+            client.send(piece)
+            os._exit(0)
+        equal(client.recv_exactly(len(piece)), piece, "the echo")
+        os.waitpid(child, 0)
+        return os.sched_getscheduler(worker) == os.SCHED_BATCH
+
+    with Client(d.port) as client:
+        wait_until(stream, "SCHED_BATCH")
+        equal(client.ask(b"x"), b"x", "the echo of a byte")
+        equal(os.sched_getscheduler(worker), os.SCHED_OTHER, "policy")
+        wait_until(stream, "SCHED_BATCH")
+    wait_until(lambda: os.sched_getscheduler(worker) == os.SCHED_OTHER, "SCHED_OTHER at the end")
+
+
 def scenario_echo_half_close(t):
     """A client that has sent its end (nc -N) still gets all of its answer, then the end."""
     d = t.daemon(echo={"workers": 1}).start()
