@@ -4,9 +4,11 @@
 import statistics
 
 
-def row(work, server, values, unit, base=None, base_values=None, goal=None, failed=0, digits=1):
+def row(work, server, values, unit, base=None, base_values=None, goal=None, failed=0, digits=1,
+        costs=None):
     """One server's row of the table WORK. VALUES: one for each round, as BASE_VALUES of server BASE.
-    GOAL: ("least" or "most", LIMIT) of the ratio, or of the median where there is no base."""
+    GOAL: ("least" or "most", LIMIT) of the ratio, or of the median where there is no base. COSTS: the
+    server's processor time for one of what VALUES count, and BASE's."""
     result = {"work": work, "server": server, "unit": unit, "failed": failed,
               "median": round(statistics.median(values), digits),
               "min": round(min(values), digits), "max": round(max(values), digits)}
@@ -16,6 +18,8 @@ def row(work, server, values, unit, base=None, base_values=None, goal=None, fail
         compared = statistics.median(ratios)
         result |= {"base": base, "ratio": round(compared, 3), "ratio_min": round(min(ratios), 3),
                    "ratio_max": round(max(ratios), 3)}
+    if costs:
+        result["cpu"] = round(statistics.median(own / (of_base or 1) for own, of_base in zip(*costs)), 3)
     if goal:
         kind, limit = goal
         reached = compared >= limit if kind == "least" else compared <= limit
@@ -28,7 +32,7 @@ def quantile(values, share):
 
 
 def cells(figure):
-    """A row as it is printed: server, median, ratio and its spread, unit, goal."""
+    """A row as it is printed."""
     digits = 0 if figure["median"] >= 1000 else 1 if figure["median"] >= 100 else 2
     ratio = spread = ""
     if "ratio" in figure:
@@ -38,11 +42,12 @@ def cells(figure):
     goal = f"{figure['goal']}: " + ("reached" if figure["reached"] else "MISSED") \
         if "goal" in figure else ""
     failed = f"  {figure['failed']} FAILED" if figure["failed"] else ""
-    return (figure["server"], f"{figure['median']:,.{digits}f}", figure["unit"], ratio, spread,
+    cpu = f"{figure['cpu']:.3f}" if "cpu" in figure else ""
+    return (figure["server"], f"{figure['median']:,.{digits}f}", figure["unit"], ratio, spread, cpu,
             goal + failed)
 
 
-HEADINGS = ("server", "median", "unit", "ratio", "spread", "goal")
+HEADINGS = ("server", "median", "unit", "ratio", "spread", "cpu", "goal")
 
 
 def tables(rows):
@@ -66,6 +71,6 @@ def print_tables(rows):
 def markdown(rows):
     text = ""
     for work, lines in tables(rows):
-        text += f"\n### {work}\n\n| " + " | ".join(HEADINGS) + " |\n|---|--:|---|---|---|---|\n"
+        text += f"\n### {work}\n\n| " + " | ".join(HEADINGS) + " |\n|---|--:|---|---|---|---|---|\n"
         text += "".join("| " + " | ".join(line) + " |\n" for line in lines)
     return text

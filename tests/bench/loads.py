@@ -39,6 +39,9 @@ WORKS = {
     "plugin": (TURNS, "per_second", 1, "lines/s", {}),
 }
 
+# What a round says of streams depends on who ran on which processor; "floor, again" shows how much.
+MORE_ROUNDS = {"stream": 3}
+
 CONFIG = """
 control = "{folder}/control.sock";
 log = {{ level = "error"; }};
@@ -92,8 +95,9 @@ def contestants(work, folder):
         return [floor(mode="udp"), preforkd(folder, scheme="udp")]
     if work == "plugin":
         return [preforkd(folder, "built-in echo"), preforkd(folder, handler=lines_plugin(folder))]
-    others = peers.make(peers.LASTING, folder, WORKERS) if work != "stream" else []
-    return [floor(), preforkd(folder), *others]
+    if work == "stream":
+        return [floor(), floor("floor, again"), preforkd(folder)]
+    return [floor(), preforkd(folder), *peers.make(peers.LASTING, folder, WORKERS)]
 
 
 def start(stack, work, folder):
@@ -109,30 +113,39 @@ def start(stack, work, folder):
 
 
 def measure(server, work, seconds):
-    """The figure of all generators together, and how many attempts failed."""
+    """The figure of all generators together; the server's processor time for one of it; how many
+    attempts failed."""
     options, key, unit, *_ = WORKS[work]
     options = options + ["--concurrency", str(CLIENTS // GENERATORS)]
+    before = processes.server_s(server)
     results = servers.load(server, options, seconds, GENERATORS)
-    return sum(result[key] for result in results) / unit, sum(r["failed"] for r in results)
+    spent = processes.server_s(server) - before
+    done = sum(result[key] * result["elapsed_s"] for result in results) / unit
+    return (sum(result[key] for result in results) / unit, spent / (done or 1),
+            sum(r["failed"] for r in results))
 
 
 def rounds_of(work, running, options):
-    """For each server its figure in each round, and its failures; who begins changes."""
+    """For each server its figure and its processor time for one of it in each round, and its failures;
+    who begins changes."""
     measured = {server.name: [] for server in running}
+    costs = {server.name: [] for server in running}
     failed = dict.fromkeys(measured, 0)
     for server in running:
         measure(server, work, 0.2)
-    for number in range(options.rounds):
+    rounds = options.rounds * MORE_ROUNDS.get(work, 1)
+    for number in range(rounds):
         for index in range(len(running)):
             server = running[(index + number) % len(running)]
-            servers.progress(f"{work} {server.name} {number + 1}/{options.rounds}")
-            value, failures = measure(server, work, options.seconds)
+            servers.progress(f"{work} {server.name} {number + 1}/{rounds}")
+            value, cost, failures = measure(server, work, options.seconds)
             measured[server.name].append(value)
+            costs[server.name].append(cost)
             failed[server.name] += failures
-    return measured, failed
+    return measured, costs, failed
 
 
-def rows_of(work, measured, failed):
+def rows_of(work, measured, costs, failed):
     unit, goals = WORKS[work][3:]
     base = next(iter(measured))
     rows = []
@@ -141,7 +154,8 @@ def rows_of(work, measured, failed):
         for other, least in to.items():
             rows.append(figures.row(work, name, values, unit, other, measured.get(other),
                                     goal=("least", least) if least else None,
-                                    failed=failed[name]))
+                                    failed=failed[name],
+                                    costs=other and (costs[name], costs[other])))
     return rows
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """processes - what /proc tells of a server's processes."""
 
+import os
 import time
 
 START_TIMEOUT_S = 60
@@ -65,6 +66,25 @@ def private_kib(pid):
     rollup, status = f"/proc/{pid}/smaps_rollup", f"/proc/{pid}/status"
     parts = (field(rollup, "Private_Clean"), field(rollup, "Private_Dirty"), field(status, "VmPTE"))
     return sum(int(part or 0) for part in parts)
+
+
+def runtime_s(pid):
+    """Time on a processor, children that it has waited for included; 0 where it has gone. The kernel
+    tells that of the first thread to the nanosecond (schedstat), all else (stat) in ticks."""
+    try:
+        with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
+            first_thread = int(file.read().split()[0]) / 1e9
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            ticks = list(map(int, file.read().rpartition(")")[2].split()[11:15]))
+    except OSError:
+        return 0
+    tick_s = 1 / os.sysconf("SC_CLK_TCK")
+    return max(first_thread, sum(ticks[:2]) * tick_s) + sum(ticks[2:]) * tick_s
+
+
+def server_s(server):
+    """Time that all of SERVER's processes, present and past, have been on a processor."""
+    return sum(runtime_s(pid) for pid in tree(server.process.pid))
 
 
 def sleeps(pids):
