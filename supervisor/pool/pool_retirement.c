@@ -54,6 +54,7 @@ static void add(struct pool *pool, struct pool_retirement_worn worn)
         r->worn[place] = worn;
 }
 
+/* What a worker says is checked; one that went mad can have others replaced, and nothing else. */
 static void on_request(struct loop_source *source, uint32_t events)
 {
     struct pool *pool = source->owner;
