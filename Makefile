@@ -32,6 +32,10 @@ LIBCONFIG_A ?= $(wildcard $(shell $(PKG_CONFIG) --variable=libdir libconfig)/lib
 JSON_LIBS   = $(shell $(PKG_CONFIG) --libs jansson)
 CMOCKA_LIBS = $(shell $(PKG_CONFIG) --libs cmocka)
 
+# Linked last: between large buffers the little that a worker uses would be spread over 2 MiB, and need page
+# tables more.
+BULKY       = $(patsubst %,$(BUILD)/server/%.o,chargen connection_room datagram discard echo greet hello upper)
+
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
 LIB        := $(BUILD)/lib.a
 LIB_O      := $(call objects,lib/*.c)
@@ -66,7 +70,7 @@ $(LIB): $(LIB_O)
 $(BUILD)/preforkd: $(SUPERVISOR) $(LIB)
 	$(call say,LINK $@)$(LINK) -o $@ $^ $(CONFIG_LIBS) $(JSON_LIBS)
 $(BUILD)/preforkd-pool: $(POOL) $(SERVER) $(LIB)
-	$(call say,LINK $@)$(LINK) -o $@ $^ $(or $(LIBCONFIG_A),$(CONFIG_LIBS))
+	$(call say,LINK $@)$(LINK) -o $@ $(filter-out $(BULKY),$^) $(BULKY) $(LIB) $(or $(LIBCONFIG_A),$(CONFIG_LIBS))
 $(BUILD)/preforkctl: $(CTL) $(LIB)
 	$(call say,LINK $@)$(LINK) -o $@ $^ $(JSON_LIBS)
 $(BUILD)/preforkc: $(CLIENT) $(LIB)

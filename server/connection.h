@@ -20,6 +20,7 @@ struct connection_room {
     char in[CONNECTION_BUFFER + PREFORKD_RECORD_MAX]; /* a record fits behind what is left */
     char out[CONNECTION_BUFFER];
 };
+extern struct connection_room connection_room; /* the worker's */
 
 /* struct preforkd_connection is what handlers hold a pointer to. */
 struct preforkd_connection {

@@ -40,7 +40,6 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-static struct connection_room room;
 static struct serve serve;
 
 /* What a worker writes is together, and initialised, so that it shares a page with the little that
@@ -50,7 +49,7 @@ static struct {
     volatile sig_atomic_t stopping;
     struct preforkd_connection connection;
     struct wear wear;
-} self = {.connection = {.fd = -1, .room = &room}};
+} self = {.connection = {.fd = -1, .room = &connection_room}};
 
 int worker_check(const struct worker_plan *plan, struct error *error)
 {
