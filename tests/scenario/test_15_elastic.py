@@ -36,6 +36,29 @@ def scenario_starts_with_start_workers(t):
     stays(lambda: d.service("upper")["workers"]["total"] == 5, "nothing grows without clients")
 
 
+def scenario_fresh_process_is_there_before_its_client(t):
+    """max_connections_per_worker = 1: the next one is forked when a client is taken, not when its
+    process has ended; a fixed pool keeps to its number instead."""
+    d = t.daemon(echo={"start_workers": 2, "min_spare": 2, "max_workers": 20, "spare_idle_timeout": FOREVER,
+                       "max_connections_per_worker": 1},
+                 upper={"workers": 2, "max_connections_per_worker": 1}).start()
+    settle(d, 2, "echo")
+    with contextlib.ExitStack() as stack:
+        used = []
+        for number in range(1, 6):
+            client = stack.enter_context(Client(d.ports["echo"]))
+            client.ask(b"hello")
+            used.append(d.worker_of(client, "echo")["pid"])
+            settle(d, 2 + number, "echo", busy=number)
+        equal(len(set(used)), 5, "processes of five clients")
+        for _ in range(2):
+            stack.enter_context(Client(d.ports["upper"])).send(b"hello")
+        d.wait_workers(2, "upper", busy=2)
+        stays(lambda: d.service("upper")["workers"]["total"] == 2, "a fixed pool forks none ahead")
+    wait_until(lambda: not any(map(alive, used)), "each has ended with its client")
+    wait_until(lambda: d.service("echo")["workers"]["total"] >= 2, "two are there for others")
+
+
 def scenario_one_more_for_each_client(t):
     """min_spare workers are idle after every client that is served, and none is too many."""
     d = t.daemon(echo={"start_workers": 3, "min_spare": 3, "max_workers": 20,
