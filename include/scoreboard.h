@@ -53,6 +53,7 @@ enum scoreboard_state {
 enum scoreboard_phase {
     SCOREBOARD_UNBORN,  /* not ready yet */
     SCOREBOARD_IDLE,    /* READY: in accept */
+    SCOREBOARD_PARKED,  /* READY: waits until too few are in accept (acceptors.h) */
     SCOREBOARD_BUSY,    /* serves a connection */
     SCOREBOARD_LEAVING, /* about to exit as it should; an exit without it is a death */
     SCOREBOARD_PROGRAM, /* has become a program that serves a connection; the slot is the pool's */
@@ -62,6 +63,12 @@ enum scoreboard_phase {
 static inline bool scoreboard_is_busy(uint32_t phase)
 {
     return phase == SCOREBOARD_BUSY || phase == SCOREBOARD_PROGRAM;
+}
+
+/* Could it have one the next moment? */
+static inline bool scoreboard_is_idle(uint32_t phase)
+{
+    return phase == SCOREBOARD_IDLE || phase == SCOREBOARD_PARKED;
 }
 
 struct scoreboard_header {

@@ -6,6 +6,7 @@
  * worker_run(), which never returns. From then on the two share:
  *
  *     scoreboard slot   the worker writes its half (scoreboard.h)
+ *     acceptors         who waits in accept4, who is parked (acceptors.h)
  *     notify            an eventfd the worker adds 1 to when it became READY, and when
  *                       it finds too few in an elastic pool idle (scoreboard_spare)
  *     wear              a pipe into which a worker that has no client puts a struct worker_wear
@@ -22,6 +23,7 @@
 #ifndef WORKER_H
 #define WORKER_H
 
+#include "include/acceptors.h"
 #include "include/scoreboard.h"
 #include "lib/config.h"
 
@@ -102,6 +104,7 @@ struct worker_plan {
     const char *einhorn_path; /* EINHORN_SOCK_PATH; NULL: there is none */
     int keep_below;           /* close every descriptor from this number on */
     struct scoreboard *scoreboard;
+    struct acceptors *acceptors; /* NULL: no worker is ever parked */
     pid_t pool_pid;
 };
 

@@ -52,6 +52,9 @@
           "elastic: when more were idle for spare_idle_timeout, they are sent away") \
     DURATION(spare_idle_timeout, 60000, 100, 365 * CONFIG_DAY_MS, "elastic: see max_spare") \
     COUNT(max_workers, 256, 1, 65536, "most workers at any time") \
+    COUNT(acceptors_per_processor, 8, 0, 1024, \
+          "idle workers that wait in accept at once, so that connections find warm ones; the others " \
+          "are parked until they are needed; 0 = all wait there, and connections go round evenly") \
     COUNT(max_connections_per_worker, 0, 0, INT64_C(1000000000), \
           "replace a worker after that many connections, or up to a fifth less; 1 = exactly one; 0 = never") \
     DURATION(max_worker_age, 0, 0, 365 * CONFIG_DAY_MS, "replace a worker that is older; 0 = never") \

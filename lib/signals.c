@@ -53,12 +53,24 @@ int signals_open(bool children)
     return signalfd(-1, &all, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
+void signals_add_children(int fd)
+{
+    sigset_t all;
+    sigfillset(&all);
+    signalfd(fd, &all, 0);
+}
+
+int signals_next_info(int fd, struct signalfd_siginfo *info)
+{
+    if (read(fd, info, sizeof *info) != (ssize_t)sizeof *info)
+        return 0;
+    return (int)info->ssi_signo;
+}
+
 int signals_next(int fd)
 {
     struct signalfd_siginfo info;
-    if (read(fd, &info, sizeof info) != (ssize_t)sizeof info)
-        return 0;
-    return (int)info.ssi_signo;
+    return signals_next_info(fd, &info);
 }
 
 _Noreturn void signals_end_by(int number)

@@ -7,6 +7,7 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/signalfd.h>
 
 /* Room for what signals_name() writes. */
 #define SIGNALS_NAME_MAX 24
@@ -24,8 +25,14 @@ void signals_reset(int ignore_io);
  * (child.h) would hear of each end twice. -1 and errno on failure. */
 int signals_open(bool children);
 
+/* From now on also for SIGCHLD, whose information tells of children that were stopped. */
+void signals_add_children(int fd);
+
 /* Next signal number from such a descriptor, 0 where there is none. */
 int signals_next(int fd);
+
+/* The same with all that the kernel tells of it; signals that came together are told as one. */
+int signals_next_info(int fd, struct signalfd_siginfo *info);
 
 /* End as a process does that this signal is sent to and that knows nothing of signals: whoever
  * waits for us can tell (a shell ends its script then, too). */

@@ -6,6 +6,7 @@
 
 #include "server/accept.h"
 #include "server/accept_log.h"
+#include "server/acceptors.h"
 #include "server/datagram.h"
 #include "server/datagram_wait.h"
 #include "server/handover.h"
@@ -77,17 +78,28 @@ void serve_close_replies(const struct serve *s)
             close(s->sockets[i].reply_fd);
 }
 
-static void on_woken(void)
+static void on_woken_parked(void)
 {
     if (tick_due() && ticking->handler && ticking->handler->tick)
         ticking->handler->tick(&host_functions, ticking->state);
 }
 
+/* A tick may take its time, and its worker is not in accept4 meanwhile. */
+static void on_woken(void)
+{
+    acceptors_took();
+    on_woken_parked();
+    acceptors_enter(ticking->stopping, on_woken_parked);
+}
+
 static int next_client(struct acceptor *acceptor, union socket_address *peer)
 {
     tick_allow();
+    acceptors_enter(acceptor->stopping, on_woken_parked);
     int fd = accept_next(acceptor, peer);
     tick_block();
+    if (fd >= 0)
+        acceptors_took();
     return fd;
 }
 

@@ -22,6 +22,7 @@
 #include "lib/log_sink.h"
 #include "lib/signals.h"
 #include "lib/sys.h"
+#include "server/acceptors.h"
 #include "server/datagram_wait.h"
 #include "server/gate.h"
 #include "server/handler.h"
@@ -99,6 +100,7 @@ static void on_drain(int number)
     int saved = errno;
     (void)number;
     self.stopping = 1;
+    acceptors_interrupt();
     for (int i = 0; i < self.plan->listener_count; i++)
         dup3(self.plan->dead_fd, self.plan->listeners[i], O_CLOEXEC);
     dup3(self.plan->dead_fd, self.plan->gate_fd, O_CLOEXEC);
@@ -254,6 +256,7 @@ static void arrange_descriptors(const struct worker_birth *birth)
 _Noreturn void worker_run(const struct worker_plan *plan, const struct worker_birth *birth)
 {
     self.connection.slot = &plan->scoreboard->slots[birth->slot].worker;
+    acceptors_use(plan->acceptors, birth->slot, self.connection.slot);
     log_identify("worker", plan->service->name);
     prctl(PR_SET_NAME, "preforkd-worker");
     arrange_descriptors(birth);

@@ -18,6 +18,7 @@
 #include "lib/fds.h"
 #include "lib/signals.h"
 #include "supervisor/pool/orders.h"
+#include "supervisor/pool/pool_acceptors.h"
 #include "supervisor/pool/pool_descriptors.h"
 #include "supervisor/pool/pool_elastic.h"
 #include "supervisor/pool/pool_listen.h"
@@ -31,6 +32,7 @@
 #include "supervisor/pool/worker_leave.h"
 
 #include <errno.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* Workers. */
@@ -147,16 +149,31 @@ static void on_workers_ready(struct worker_table *table)
 
 /* Events. */
 
+/* Several that are stopped at one time are one signal. */
+static void pass_places_on(struct pool *pool)
+{
+    siginfo_t about = {0};
+    while (waitid(P_ALL, 0, &about, WSTOPPED | WNOHANG) == 0 && about.si_pid != 0) {
+        const struct worker_entry *entry = worker_table_find(&pool->table, about.si_pid);
+        if (entry)
+            pool_acceptors_pass(pool->plan.acceptors, worker_table_slot(&pool->table, entry));
+        about.si_pid = 0;
+    }
+}
+
 static void on_signal(struct loop_source *source, uint32_t events)
 {
     struct pool *pool = source->owner;
+    struct signalfd_siginfo info;
     int number;
     (void)events;
-    while ((number = signals_next(source->fd)) != 0)
+    while ((number = signals_next_info(source->fd, &info)) != 0)
         if (number == SIGTERM || number == SIGINT || number == SIGQUIT) {
             orders_report(pool, CHANNEL_LEAVING, NULL);
             orders_drain(pool, pool->service->graceful_timeout);
-        } else if (number == SIGCHLD)
+        } else if (number == SIGCHLD && info.ssi_code == CLD_STOPPED)
+            pass_places_on(pool);
+        else if (number == SIGCHLD)
             pool_strays_due(pool);
 }
 
@@ -262,6 +279,10 @@ int pool_init(struct pool *pool, unsigned generation, int listeners, struct erro
         worker_prepare(&pool->plan, error) < 0)
         return -1;
     reclaim_signals();
+    if (pool_acceptors_open(&pool->plan, error) < 0)
+        return -1;
+    if (pool->plan.acceptors)
+        signals_add_children(pool->signals.fd);
     init_workers(pool);
     if (pool_retirement_init(pool) < 0)
         return error_set_errno(error, EXIT_CODE_OS, "cannot make the event loop");

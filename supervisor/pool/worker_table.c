@@ -6,6 +6,7 @@
 
 #include "lib/clock.h"
 #include "lib/memory.h"
+#include "supervisor/pool/pool_acceptors.h"
 
 #include <assert.h>
 
@@ -179,9 +180,10 @@ void worker_table_prove(struct worker_table *table, uint32_t slot)
 
 void worker_table_vacate(struct worker_table *table, uint32_t slot)
 {
-    const struct scoreboard_worker *worker = &table->plan->scoreboard->slots[slot].worker;
-    if (!scoreboard_is_busy(SCOREBOARD_LOAD(worker->phase)))
+    uint32_t phase = SCOREBOARD_LOAD(table->plan->scoreboard->slots[slot].worker.phase);
+    if (!scoreboard_is_busy(phase))
         count_idle(table, -1);
+    pool_acceptors_forget(table->plan->acceptors, slot, phase);
     table->released -= table->entries[slot].released;
     settle_counters(table, slot);
     worker_table_set_state(table, slot, SCOREBOARD_FREE);
@@ -192,7 +194,7 @@ bool worker_table_may_accept(const struct worker_table *table, uint32_t slot)
 {
     uint32_t phase = SCOREBOARD_LOAD(table->plan->scoreboard->slots[slot].worker.phase);
     return table->entries[slot].state != SCOREBOARD_FREE &&
-           (phase == SCOREBOARD_UNBORN || phase == SCOREBOARD_IDLE);
+           (phase == SCOREBOARD_UNBORN || scoreboard_is_idle(phase));
 }
 
 int64_t worker_table_count(const struct worker_table *table)

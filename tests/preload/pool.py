@@ -34,7 +34,7 @@ def lines(what):
 HEADER, SLOT = lines("scoreboard"), lines("scoreboard_slot")  # what is before the slots
 WORKER = LINE  # behind the keeper
 STARTING, READY, DRAINING = 1, 2, 3
-UNBORN, IDLE, BUSY, LEAVING, PROGRAM = range(5)
+UNBORN, IDLE, PARKED, BUSY, LEAVING, PROGRAM = range(6)
 # include/worker.h
 DRAIN = signal.SIGWINCH
 EXIT_LEFT, EXIT_PARENT, EXIT_SOCKET, EXIT_SYSTEM = 0, 101, 102, 103
