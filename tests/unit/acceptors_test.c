@@ -20,9 +20,9 @@
 #define PLACES 4
 #define ENOUGH 2
 
-static struct {
+static union {
     struct acceptors head;
-    struct acceptors_place places[PLACES];
+    char room[sizeof(struct acceptors) + PLACES * sizeof(struct acceptors_place)];
 } memory;
 
 static struct acceptors *const shared = &memory.head;
