@@ -89,6 +89,8 @@ struct worker_plan {
     const struct config_service *service;
     const int *listeners; /* listening sockets; worker i has them at the same numbers */
     int listener_count;
+    int wait_fd;    /* epoll(7), shared by the workers: which of several can be accepted from; 0:
+                       they find out by themselves */
     int dead_fd;    /* put in place of the listeners on drain: neither accepts nor blocks */
     int gate_fd;    /* once it can be read the service is in force: accept from then on */
     bool gate_open; /* it is there already; written by the pool between forks */

@@ -3,9 +3,10 @@
  * accept - see accept.h.
  *
  * One listener: a blocking accept4, so that the kernel wakes exactly one worker per connection, in
- * turn. Several: they are non-blocking and polled. In both cases a drain signal puts a dead
- * descriptor in place of the listeners, which makes either call return at once; a flag alone would
- * be lost when the signal comes just before the call.
+ * turn. Several: they are non-blocking, and the workers wait in one epoll instance for all of them,
+ * which wakes one worker for a connection; programs that wait as workers poll. In all cases a drain
+ * signal puts a dead descriptor in place of what the worker waits at, which makes the call return
+ * at once; a flag alone would be lost when the signal comes just before the call.
  */
 #include "server/accept.h"
 
@@ -14,6 +15,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/epoll.h>
 
 #define UNLUCKY_MAX   100 /* errors in a row that should concern one client each */
 #define CLOSED_S      2   /* one wait at a dead socket */
@@ -64,8 +66,21 @@ static void recovered(struct acceptor *a)
     a->refusals = 0;
 }
 
+static bool wait_together(struct acceptor *a)
+{
+    struct epoll_event event;
+    int count = epoll_wait(a->wait_fd, &event, 1, -1);
+    if (count == 1)
+        a->next = (int)event.data.u32;
+    else if (errno == EINTR && a->woken)
+        a->woken();
+    return count == 1 || errno == EINTR;
+}
+
 static void wait_for_any(struct acceptor *a)
 {
+    if (a->wait_fd > 0 && (wait_together(a) || *a->stopping))
+        return;
     struct pollfd p[CHANNEL_LISTENERS_MAX];
     for (int i = 0; i < a->count; i++)
         p[i] = (struct pollfd){.fd = a->listeners[i], .events = POLLIN};

@@ -20,6 +20,7 @@ enum accept_news {
 struct acceptor {
     const int *listeners;
     int count;
+    int wait_fd; /* epoll(7) of all of them, in their order, for all workers; 0: there is none */
     const bool *datagram; /* which of them have no connections; NULL: all have */
     int next;     /* which one to ask first, so that none starves; the one that had something */
     int refusals; /* in a row: descriptors or memory ran out, or the socket is dead */

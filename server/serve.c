@@ -202,6 +202,7 @@ bool serve_clients(struct serve *s)
                                       .woken = on_woken};
     struct acceptor acceptor = {.listeners = s->plan->listeners,
                                 .count = s->plan->listener_count,
+                                .wait_fd = s->plan->wait_fd,
                                 .datagram = s->datagram,
                                 .stopping = s->stopping,
                                 .tell = accept_log,

@@ -103,6 +103,8 @@ static void on_drain(int number)
     acceptors_interrupt();
     for (int i = 0; i < self.plan->listener_count; i++)
         dup3(self.plan->dead_fd, self.plan->listeners[i], O_CLOEXEC);
+    if (self.plan->wait_fd > 0)
+        dup3(self.plan->dead_fd, self.plan->wait_fd, O_CLOEXEC);
     dup3(self.plan->dead_fd, self.plan->gate_fd, O_CLOEXEC);
     if (self.connection.fd >= 0) /* it may take its time, and has no use for datagrams */
         serve_close_replies(&serve);

@@ -8,6 +8,7 @@
 #include "lib/fds.h"
 
 #include <fcntl.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -68,6 +69,23 @@ static int place_wear(struct pool *pool, int *wear)
     return 0;
 }
 
+/* Of several listening sockets that workers wait for together: one epoll instance for all workers.
+ * It wakes one of them for a connection, poll(2) in each would wake all; and the one that has begun
+ * to wait last, which is the warmest. Where it is not to be had they poll. */
+static void place_wait(struct worker_plan *plan)
+{
+    if (config_is_program(plan->service) || plan->listener_count < 2)
+        return;
+    int fd = epoll_create1(EPOLL_CLOEXEC);
+    for (int i = 0; fd >= 0 && i < plan->listener_count; i++) {
+        struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)i};
+        if (epoll_ctl(fd, EPOLL_CTL_ADD, plan->listeners[i], &event) < 0)
+            fds_close(&fd);
+    }
+    if (fd >= 0 && place(&fd, CHANNEL_FD_SCOREBOARD) >= 0)
+        plan->wait_fd = CHANNEL_FD_SCOREBOARD;
+}
+
 int pool_descriptors_arrange(struct pool *pool, struct error *error)
 {
     const struct worker_plan *plan = &pool->plan;
@@ -92,7 +110,9 @@ int pool_descriptors_arrange(struct pool *pool, struct error *error)
     if (opened && place_wear(pool, &above[WEAR_END]) >= 0 &&
         place(&above[GATE], plan->gate_fd) >= 0 && place(&above[NOTIFY], plan->notify_fd) >= 0 &&
         place(&above[MAILBOX], plan->log_mailbox_fd) >= 0 &&
-        dup3(plan->dead_fd, plan->error_fd, O_CLOEXEC) >= 0)
+        dup3(plan->dead_fd, plan->error_fd, O_CLOEXEC) >= 0) {
+        place_wait(&pool->plan);
         return 0;
+    }
     return error_set_errno(error, EXIT_CODE_OS, "cannot open descriptors");
 }

@@ -131,6 +131,41 @@ def scenario_elastic_pools_park_too(t):
         wait_until(lambda: d.service()["workers"]["total"] <= 6, "the pool is small again")
 
 
+def switches(d):
+    return sum(int(proc_status(pid)["voluntary_ctxt_switches"]) for pid in d.worker_pids())
+
+
+def scenario_several_sockets_wake_few(t):
+    """A client of one of several sockets wakes one worker, and at most a second one that finds nothing:
+    not all that wait, who would be forty."""
+    ports = [t.port() for _ in range(3)]
+    d = t.daemon(echo={"workers": WORKERS, "access_log": False,
+                       "listen": [f"tcp://127.0.0.1:{port}" for port in ports]}).start()
+    def wakes_few():
+        before = switches(d)
+        for i in range(60):
+            with Client(ports[i % 3]) as client:
+                equal(client.ask(b"%d" % i), b"%d" % i, "the echo")
+        return switches(d) - before < 60 * WORKERS / 4
+    wait_until(wakes_few, "few wake up for a client")
+
+
+def scenario_several_sockets_and_every_worker(t):
+    """As many clients as workers, by all sockets, held; and after a worker was killed in its wait."""
+    ports = [t.port() for _ in range(3)]
+    d = t.daemon(echo={"workers": WORKERS, "access_log": False, "acceptors_per_processor": 1,
+                       "fresh_after_crash": False,
+                       "listen": [f"tcp://127.0.0.1:{port}" for port in ports]}).start()
+    for _ in range(3):
+        clients = [Client(ports[i % 3]) for i in range(WORKERS)]
+        for client in clients:
+            equal(client.ask(b"held"), b"held", "the echo")
+        close_all(clients)
+        d.wait_workers(WORKERS, busy=0)
+        for pid in sorted(d.worker_pids())[:4]:
+            send_signal(pid, signal.SIGKILL)
+
+
 def scenario_bad_values(t):
     for value in (-1, 1025, "many"):
         d = t.daemon(name="wrong", echo={"acceptors_per_processor": value})

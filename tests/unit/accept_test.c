@@ -14,6 +14,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/epoll.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -164,11 +165,18 @@ static void unix_client_is_unix_though_it_has_no_name(void **state)
     close(client);
 }
 
-static void no_socket_starves(void **state)
+static void wait_together(void)
+{
+    acceptor.wait_fd = epoll_create1(EPOLL_CLOEXEC);
+    for (int i = 0; i < SOCKETS; i++) {
+        struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)i};
+        assert_int_equal(epoll_ctl(acceptor.wait_fd, EPOLL_CTL_ADD, listeners[i], &event), 0);
+    }
+}
+
+static void serve_all_in_turn(void)
 {
     int clients[SOCKETS][4], served[SOCKETS] = {0};
-    (void)state;
-    dont_block();
     for (int round = 0; round < 4; round++)
         for (int i = 0; i < SOCKETS; i++)
             clients[i][round] = client_of(i);
@@ -181,6 +189,33 @@ static void no_socket_starves(void **state)
     for (int round = 0; round < 4; round++)
         for (int i = 0; i < SOCKETS; i++)
             close(clients[i][round]);
+}
+
+static void no_socket_starves(void **state)
+{
+    (void)state;
+    dont_block();
+    serve_all_in_turn();
+}
+
+static void no_socket_starves_where_workers_wait_together(void **state)
+{
+    (void)state;
+    dont_block();
+    wait_together();
+    serve_all_in_turn();
+    close(acceptor.wait_fd);
+}
+
+/* The instance is not one (any more): it is polled instead. */
+static void waits_without_the_instance(void **state)
+{
+    (void)state;
+    dont_block();
+    acceptor.wait_fd = listeners[0];
+    int client = client_of(2);
+    assert_int_equal(serve_one(), 2);
+    close(client);
 }
 
 static void single_socket_that_does_not_block_is_waited_for(void **state)
@@ -214,6 +249,8 @@ static void on_drain(int number)
     stopping = 1;
     for (int i = 0; i < SOCKETS; i++)
         dup2(null, listeners[i]);
+    if (acceptor.wait_fd > 0)
+        dup2(null, acceptor.wait_fd);
     close(null);
 }
 
@@ -243,6 +280,15 @@ static void drain_ends_waiting_for_several(void **state)
     expect_drained();
 }
 
+static void drain_ends_waiting_together(void **state)
+{
+    (void)state;
+    dont_block();
+    wait_together();
+    expect_drained();
+    close(acceptor.wait_fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,11 +300,17 @@ int main(void)
         cmocka_unit_test_setup_teardown(unix_client_is_unix_though_it_has_no_name, open_listeners,
                                         close_listeners),
         cmocka_unit_test_setup_teardown(no_socket_starves, open_listeners, close_listeners),
+        cmocka_unit_test_setup_teardown(no_socket_starves_where_workers_wait_together,
+                                        open_listeners, close_listeners),
+        cmocka_unit_test_setup_teardown(waits_without_the_instance, open_listeners,
+                                        close_listeners),
         cmocka_unit_test_setup_teardown(single_socket_that_does_not_block_is_waited_for,
                                         open_listeners, close_listeners),
         cmocka_unit_test_setup_teardown(stopping_worker_accepts_no_more, open_listeners,
                                         close_listeners),
         cmocka_unit_test_setup_teardown(drain_ends_a_blocking_accept, open_listeners,
+                                        close_listeners),
+        cmocka_unit_test_setup_teardown(drain_ends_waiting_together, open_listeners,
                                         close_listeners),
         cmocka_unit_test_setup_teardown(drain_ends_waiting_for_several, open_listeners,
                                         close_listeners),
