@@ -8,15 +8,16 @@
  * keeps its place while it serves, and finds it again; whoever needs a place takes that of one that
  * is busy.
  *
- * No connection waits while a worker is parked: a worker that takes a client looks whether enough
- * places are idle, and calls parked ones if not, twice as many with each step of a burst.
+ * No connection waits while a worker is parked: a worker that leaves accept4, with a client or for
+ * good, looks whether enough places are idle, and calls parked ones if not. They do the same, so
+ * that a burst calls more and more of them.
  *
  * Each place is a cache line of its own and is written by the worker that has it, while nobody else
  * needs it; so in the steady state no line has two writers, and there is no system call. `parked`
  * and `calls` change only when workers are parked and called.
  *
- * Nothing here is a lock. A worker may be killed at any instruction: the pool frees the place of
- * every worker that has ended, and calls another one.
+ * Nothing here is a lock. A worker may be killed or stopped at any instruction: the pool frees the
+ * place of every worker that has ended or was stopped, and calls another one.
  *
  * Between the pool, which makes it before the first fork, and its workers (worker.h). Another
  * mapping than the scoreboard, because nobody else looks at it. Pools that never have more workers
@@ -47,16 +48,21 @@ struct acceptors_place {
     alignas(SCOREBOARD_LINE) _Atomic uint32_t value;
 };
 
-struct acceptors {
-    /* Written before the first worker is forked. */
-    alignas(SCOREBOARD_LINE) uint32_t count; /* of the places */
-    uint32_t enough;                         /* idle ones; with fewer, parked workers are called */
-    /* Workers that are parked. May be too high where one was killed, never too low. */
+struct acceptors_shared {
+    /* Workers that are parked. May be too high where one was killed, never too low: a client would
+     * wait. */
     alignas(SCOREBOARD_LINE) _Atomic uint32_t parked;
     _Atomic uint32_t calls; /* futex(2): changes with each call */
     struct acceptors_place places[];
 };
 
-_Static_assert(sizeof(struct acceptors) == 2 * SCOREBOARD_LINE, "whole lines");
+_Static_assert(sizeof(struct acceptors_shared) == SCOREBOARD_LINE, "a line of its own");
+
+/* Of each process its own: what a worker writes by mistake does not lead the pool astray. */
+struct acceptors {
+    struct acceptors_shared *shared; /* NULL: no worker is ever parked */
+    uint32_t count;                  /* of the places */
+    uint32_t enough;                 /* idle ones; with fewer, parked workers are called */
+};
 
 #endif

@@ -106,7 +106,7 @@ struct worker_plan {
     const char *einhorn_path; /* EINHORN_SOCK_PATH; NULL: there is none */
     int keep_below;           /* close every descriptor from this number on */
     struct scoreboard *scoreboard;
-    struct acceptors *acceptors; /* NULL: no worker is ever parked */
+    struct acceptors acceptors;
     pid_t pool_pid;
 };
 

@@ -57,7 +57,11 @@ static void back_off(struct acceptor *a, int error)
 {
     if (a->refusals++ == 0)
         tell(a, ACCEPT_REFUSED, error);
-    poll(NULL, 0, accept_delay_ms(a->refusals)); /* a signal ends it early */
+    int ms = accept_delay_ms(a->refusals);
+    if (a->pause)
+        a->pause(ms);
+    else
+        poll(NULL, 0, ms); /* a signal ends it early */
 }
 
 static void recovered(struct acceptor *a)

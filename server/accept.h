@@ -26,7 +26,8 @@ struct acceptor {
     int refusals; /* in a row: descriptors or memory ran out, or the socket is dead */
     const volatile sig_atomic_t *stopping;
     void (*tell)(enum accept_news news, int number); /* NULL: nobody wants to know */
-    void (*woken)(void); /* a signal came while it waited; NULL: nobody wants to know */
+    void (*woken)(void);   /* a signal came while it waited; NULL: nobody wants to know */
+    void (*pause)(int ms); /* sleeps so long, or until a signal comes; NULL: poll(2) does */
 };
 
 enum accept_verdict {

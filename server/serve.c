@@ -17,6 +17,7 @@
 #include "server/tick.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 static const struct serve *ticking; /* the one of this process */
@@ -87,8 +88,15 @@ static void on_woken_parked(void)
 /* A tick may take its time, and its worker is not in accept4 meanwhile. */
 static void on_woken(void)
 {
-    acceptors_took();
+    acceptors_leave();
     on_woken_parked();
+    acceptors_enter(ticking->stopping, on_woken_parked);
+}
+
+static void on_pause(int ms)
+{
+    acceptors_leave();
+    poll(NULL, 0, ms);
     acceptors_enter(ticking->stopping, on_woken_parked);
 }
 
@@ -98,8 +106,7 @@ static int next_client(struct acceptor *acceptor, union socket_address *peer)
     acceptors_enter(acceptor->stopping, on_woken_parked);
     int fd = accept_next(acceptor, peer);
     tick_block();
-    if (fd >= 0)
-        acceptors_took();
+    acceptors_leave();
     return fd;
 }
 
@@ -206,7 +213,8 @@ bool serve_clients(struct serve *s)
                                 .datagram = s->datagram,
                                 .stopping = s->stopping,
                                 .tell = accept_log,
-                                .woken = on_woken};
+                                .woken = on_woken,
+                                .pause = on_pause};
     while (serve_next(s, &session, &datagrams, &acceptor))
         ;
     return *s->stopping || s->retired;

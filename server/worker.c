@@ -258,7 +258,7 @@ static void arrange_descriptors(const struct worker_birth *birth)
 _Noreturn void worker_run(const struct worker_plan *plan, const struct worker_birth *birth)
 {
     self.connection.slot = &plan->scoreboard->slots[birth->slot].worker;
-    acceptors_use(plan->acceptors, birth->slot, self.connection.slot);
+    acceptors_use(&plan->acceptors, birth->slot, self.connection.slot);
     log_identify("worker", plan->service->name);
     prctl(PR_SET_NAME, "preforkd-worker");
     arrange_descriptors(birth);

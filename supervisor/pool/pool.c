@@ -156,7 +156,7 @@ static void pass_places_on(struct pool *pool)
     while (waitid(P_ALL, 0, &about, WSTOPPED | WNOHANG) == 0 && about.si_pid != 0) {
         const struct worker_entry *entry = worker_table_find(&pool->table, about.si_pid);
         if (entry)
-            pool_acceptors_pass(pool->plan.acceptors, worker_table_slot(&pool->table, entry));
+            pool_acceptors_pass(&pool->plan.acceptors, worker_table_slot(&pool->table, entry));
         about.si_pid = 0;
     }
 }
@@ -281,7 +281,7 @@ int pool_init(struct pool *pool, unsigned generation, int listeners, struct erro
     reclaim_signals();
     if (pool_acceptors_open(&pool->plan, error) < 0)
         return -1;
-    if (pool->plan.acceptors)
+    if (pool->plan.acceptors.shared)
         signals_add_children(pool->signals.fd);
     init_workers(pool);
     if (pool_retirement_init(pool) < 0)

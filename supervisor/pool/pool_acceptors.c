@@ -66,30 +66,29 @@ int pool_acceptors_open(struct worker_plan *plan, struct error *error)
 {
     int64_t places = count_places(plan->service);
     uint32_t count = (uint32_t)places;
-    size_t size = sizeof *plan->acceptors + count * sizeof plan->acceptors->places[0];
-    plan->acceptors = NULL;
+    size_t size = sizeof *plan->acceptors.shared + count * sizeof(struct acceptors_place);
+    plan->acceptors = (struct acceptors){.count = count, .enough = enough_of(count)};
     if (!is_wanted(plan, places))
         return 0;
     void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (at == MAP_FAILED)
         return error_set_errno(error, EXIT_CODE_OS, "cannot map the places of acceptors");
-    plan->acceptors = at;
-    plan->acceptors->count = count;
-    plan->acceptors->enough = enough_of(count);
+    plan->acceptors.shared = at;
     return 0;
 }
 
-static void free_place(struct acceptors *shared, uint32_t slot)
+static void free_place(const struct acceptors *acceptors, uint32_t slot)
 {
-    for (uint32_t i = 0; i < shared->count; i++) {
+    for (uint32_t i = 0; i < acceptors->count; i++) {
+        _Atomic uint32_t *place = &acceptors->shared->places[i].value;
         uint32_t value = acceptors_idle_value(slot), busy = value | ACCEPTORS_BUSY;
-        if (atomic_compare_exchange_strong(&shared->places[i].value, &value, ACCEPTORS_FREE) ||
-            atomic_compare_exchange_strong(&shared->places[i].value, &busy, ACCEPTORS_FREE))
+        if (atomic_compare_exchange_strong(place, &value, ACCEPTORS_FREE) ||
+            atomic_compare_exchange_strong(place, &busy, ACCEPTORS_FREE))
             return;
     }
 }
 
-static void call_one(struct acceptors *shared)
+static void call_one(struct acceptors_shared *shared)
 {
     if (atomic_load(&shared->parked) == 0)
         return;
@@ -97,19 +96,19 @@ static void call_one(struct acceptors *shared)
     sys_futex_wake(&shared->calls, 1);
 }
 
-void pool_acceptors_pass(struct acceptors *shared, uint32_t slot)
+void pool_acceptors_pass(const struct acceptors *acceptors, uint32_t slot)
 {
-    if (!shared)
+    if (!acceptors->shared)
         return;
-    free_place(shared, slot);
-    call_one(shared);
+    free_place(acceptors, slot);
+    call_one(acceptors->shared);
 }
 
 /* It may have been called last, and have done nothing about it: another is called whatever it was.
  */
-void pool_acceptors_forget(struct acceptors *shared, uint32_t slot, uint32_t phase)
+void pool_acceptors_forget(const struct acceptors *acceptors, uint32_t slot, uint32_t phase)
 {
-    if (shared && phase == SCOREBOARD_PARKED)
-        atomic_fetch_sub(&shared->parked, 1);
-    pool_acceptors_pass(shared, slot);
+    if (acceptors->shared && phase == SCOREBOARD_PARKED)
+        atomic_fetch_sub(&acceptors->shared->parked, 1);
+    pool_acceptors_pass(acceptors, slot);
 }

@@ -7,15 +7,15 @@
 
 #include "include/worker.h"
 
-/* Before the first fork, after worker_prepare(): plan->acceptors, or NULL there where no worker is
- * ever to be parked. 0, or -1 with ERROR. */
+/* Before the first fork, after worker_prepare(): plan->acceptors, with nothing shared where no
+ * worker is ever to be parked. 0, or -1 with ERROR. */
 int pool_acceptors_open(struct worker_plan *plan, struct error *error);
 
 /* The worker of SLOT has been stopped (SIGSTOP): its place is free, and a parked one may take it.
- * SHARED may be NULL. */
-void pool_acceptors_pass(struct acceptors *shared, uint32_t slot);
+ */
+void pool_acceptors_pass(const struct acceptors *acceptors, uint32_t slot);
 
 /* The same for one that has ended; PHASE (SCOREBOARD_*) is the last that it said of itself. */
-void pool_acceptors_forget(struct acceptors *shared, uint32_t slot, uint32_t phase);
+void pool_acceptors_forget(const struct acceptors *acceptors, uint32_t slot, uint32_t phase);
 
 #endif

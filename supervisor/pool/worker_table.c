@@ -183,7 +183,7 @@ void worker_table_vacate(struct worker_table *table, uint32_t slot)
     uint32_t phase = SCOREBOARD_LOAD(table->plan->scoreboard->slots[slot].worker.phase);
     if (!scoreboard_is_busy(phase))
         count_idle(table, -1);
-    pool_acceptors_forget(table->plan->acceptors, slot, phase);
+    pool_acceptors_forget(&table->plan->acceptors, slot, phase);
     table->released -= table->entries[slot].released;
     settle_counters(table, slot);
     worker_table_set_state(table, slot, SCOREBOARD_FREE);

@@ -7,6 +7,7 @@ import signal
 
 from harness import *
 from test_45_drain import close_all, hold
+from test_60_sockets import limit_files
 
 WORKERS = 40
 
@@ -95,14 +96,29 @@ def scenario_stopped_workers_take_no_place_along(t):
     stopped = used(d)
     for pid in stopped:
         send_signal(pid, signal.SIGSTOP)
-    for pid in stopped:  # until then it may take a client along
-        wait_until(lambda: "stopped" in proc_status(pid)["State"], "it has stopped")
+    wait_stopped(stopped)
     clients = hold(d.port, WORKERS - len(stopped))
     close_all(clients)
     for pid in stopped:
         send_signal(pid, signal.SIGCONT)
     d.wait_workers(WORKERS, busy=0)
     close_all(hold(d.port, WORKERS))
+
+
+def wait_stopped(pids):
+    """Until then they may take a client along."""
+    for pid in pids:
+        wait_until(lambda: "stopped" in proc_status(pid)["State"], "it has stopped")
+
+
+def scenario_workers_without_descriptors_keep_no_place(t):
+    """Whoever waits in accept has run out of them, while those that are parked have not."""
+    d = daemon(t)
+    one_by_one(d, 8)
+    for pid in used(d):
+        limit_files(pid, 4)
+    for _ in range(3):
+        one_by_one(d, 8)
 
 
 def scenario_parked_workers_leave_when_told(t):

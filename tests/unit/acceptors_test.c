@@ -21,11 +21,13 @@
 #define ENOUGH 2
 
 static union {
-    struct acceptors head;
-    char room[sizeof(struct acceptors) + PLACES * sizeof(struct acceptors_place)];
+    struct acceptors_shared head;
+    char room[sizeof(struct acceptors_shared) + PLACES * sizeof(struct acceptors_place)];
 } memory;
 
-static struct acceptors *const shared = &memory.head;
+static struct acceptors_shared *const shared = &memory.head;
+static const struct acceptors acceptors = {&memory.head, PLACES, ENOUGH};
+static const struct acceptors none;
 static struct scoreboard_worker workers[16];
 static volatile sig_atomic_t stopping, times_woken;
 
@@ -33,14 +35,12 @@ static void begin(void)
 {
     memset(&memory, 0, sizeof memory);
     memset(workers, 0, sizeof workers);
-    shared->count = PLACES;
-    shared->enough = ENOUGH;
     stopping = times_woken = 0;
 }
 
 static void play(uint32_t slot)
 {
-    acceptors_use(shared, slot, &workers[slot]);
+    acceptors_use(&acceptors, slot, &workers[slot]);
 }
 
 static uint32_t at(uint32_t place)
@@ -76,12 +76,12 @@ static void on_woken(void)
 static void pool_without_places_does_nothing(void **state)
 {
     (void)state;
-    acceptors_use(NULL, 3, &workers[3]);
+    acceptors_use(&none, 3, &workers[3]);
     acceptors_enter(&stopping, NULL);
-    acceptors_took();
+    acceptors_leave();
     acceptors_interrupt();
-    pool_acceptors_forget(NULL, 3, SCOREBOARD_IDLE);
-    pool_acceptors_pass(NULL, 3);
+    pool_acceptors_forget(&none, 3, SCOREBOARD_IDLE);
+    pool_acceptors_pass(&none, 3);
 }
 
 static void worker_keeps_its_place(void **state)
@@ -94,7 +94,7 @@ static void worker_keeps_its_place(void **state)
     int place = find(value);
     assert_in_range(place, 0, PLACES - 1);
     for (int i = 0; i < 3; i++) {
-        acceptors_took();
+        acceptors_leave();
         assert_int_equal(at((uint32_t)place), value | ACCEPTORS_BUSY);
         acceptors_enter(&stopping, NULL);
         assert_int_equal(at((uint32_t)place), value);
@@ -121,7 +121,7 @@ static void robbed_one_finds_another(void **state)
     others_idle(0, PLACES - 1);
     play(5);
     acceptors_enter(&stopping, NULL);
-    acceptors_took();
+    acceptors_leave();
     int place = find(acceptors_idle_value(5) | ACCEPTORS_BUSY);
     assert_int_equal(place, PLACES - 1);
     set((uint32_t)place, acceptors_idle_value(9));
@@ -139,10 +139,10 @@ static void place_passed_on_stays_with_its_new_owner(void **state)
     play(5);
     acceptors_enter(&stopping, NULL);
     int place = find(acceptors_idle_value(5));
-    pool_acceptors_pass(shared, 5);
+    pool_acceptors_pass(&acceptors, 5);
     assert_int_equal(at((uint32_t)place), ACCEPTORS_FREE);
     set((uint32_t)place, acceptors_idle_value(9));
-    acceptors_took();
+    acceptors_leave();
     assert_int_equal(at((uint32_t)place), acceptors_idle_value(9));
     acceptors_enter(&stopping, NULL);
     assert_int_equal(at((uint32_t)place), acceptors_idle_value(9));
@@ -161,9 +161,35 @@ static void parked_ones_are_called_when_too_few_are_idle(void **state)
         play(5);
         acceptors_enter(&stopping, NULL);
         assert_int_equal(shared->calls, 0);
-        acceptors_took();
+        acceptors_leave();
         assert_int_equal(shared->calls, idle < ENOUGH ? 1 : 0);
     }
+}
+
+/* It was called, and is to end: the client that it was called for is another one's. */
+static void one_that_is_to_end_passes_its_call_on(void **state)
+{
+    (void)state;
+    begin();
+    others_idle(0, ENOUGH - 1);
+    shared->parked = 3;
+    play(5);
+    stopping = 1;
+    acceptors_enter(&stopping, NULL);
+    assert_int_equal(find(acceptors_idle_value(5)), -1);
+    acceptors_leave();
+    assert_int_equal(shared->calls, 1);
+}
+
+static void one_without_a_place_sees_all_places(void **state)
+{
+    (void)state;
+    begin();
+    others_idle(PLACES - ENOUGH, PLACES);
+    shared->parked = 3;
+    play(5);
+    acceptors_leave();
+    assert_int_equal(shared->calls, 0);
 }
 
 static void nobody_is_called_where_nobody_is_parked(void **state)
@@ -172,7 +198,7 @@ static void nobody_is_called_where_nobody_is_parked(void **state)
     begin();
     play(5);
     acceptors_enter(&stopping, NULL);
-    acceptors_took();
+    acceptors_leave();
     assert_int_equal(shared->calls, 0);
 }
 
@@ -254,7 +280,7 @@ static void place_of_who_has_ended_is_free(void **state)
         others_idle(0, PLACES);
         set(3, acceptors_idle_value(5) | busy);
         shared->parked = 2;
-        pool_acceptors_forget(shared, 5, busy ? SCOREBOARD_BUSY : SCOREBOARD_IDLE);
+        pool_acceptors_forget(&acceptors, 5, busy ? SCOREBOARD_BUSY : SCOREBOARD_IDLE);
         assert_int_equal(at(3), ACCEPTORS_FREE);
         assert_int_equal(shared->parked, 2);
         assert_int_equal(shared->calls, 1);
@@ -268,7 +294,7 @@ static void parked_one_that_ended_is_not_counted(void **state)
     begin();
     others_idle(0, PLACES);
     shared->parked = 1;
-    pool_acceptors_forget(shared, 5, SCOREBOARD_PARKED);
+    pool_acceptors_forget(&acceptors, 5, SCOREBOARD_PARKED);
     assert_int_equal(shared->parked, 0);
     assert_int_equal(shared->calls, 0);
 }
@@ -282,6 +308,8 @@ int main(void)
         cmocka_unit_test(robbed_one_finds_another),
         cmocka_unit_test(place_passed_on_stays_with_its_new_owner),
         cmocka_unit_test(parked_ones_are_called_when_too_few_are_idle),
+        cmocka_unit_test(one_that_is_to_end_passes_its_call_on),
+        cmocka_unit_test(one_without_a_place_sees_all_places),
         cmocka_unit_test(nobody_is_called_where_nobody_is_parked),
         cmocka_unit_test(parked_one_can_be_told_to_leave),
         cmocka_unit_test(called_one_takes_a_place),
