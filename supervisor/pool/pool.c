@@ -149,16 +149,40 @@ static void on_workers_ready(struct worker_table *table)
 
 /* Events. */
 
-/* Several that are stopped at one time are one signal. */
+/* To look for stopped workers costs as much as there are workers. */
+#define STOPS_PAUSE_MS 100
+
 static void pass_places_on(struct pool *pool)
 {
     siginfo_t about = {0};
+    pool->stops_ms = CLOCK_NEVER;
     while (waitid(P_ALL, 0, &about, WSTOPPED | WNOHANG) == 0 && about.si_pid != 0) {
         const struct worker_entry *entry = worker_table_find(&pool->table, about.si_pid);
         if (entry)
             pool_acceptors_pass(&pool->plan.acceptors, worker_table_slot(&pool->table, entry));
         about.si_pid = 0;
     }
+}
+
+/* Those that end or are stopped at one time are one signal, which tells of the first: one that was
+ * stopped may be behind one that has ended, and the other way round. */
+static void on_child_signal(struct pool *pool, int code)
+{
+    pool_strays_due(pool);
+    if (!pool->plan.acceptors.shared)
+        return;
+    if (code == CLD_STOPPED)
+        pass_places_on(pool);
+    else if (pool->stops_ms == CLOCK_NEVER)
+        pool->stops_ms = clock_now_ms() + STOPS_PAUSE_MS;
+}
+
+/* Returns when to call again. */
+static int64_t check_stops(struct pool *pool, int64_t now_ms)
+{
+    if (now_ms >= pool->stops_ms)
+        pass_places_on(pool);
+    return pool->stops_ms;
 }
 
 static void on_signal(struct loop_source *source, uint32_t events)
@@ -171,10 +195,8 @@ static void on_signal(struct loop_source *source, uint32_t events)
         if (number == SIGTERM || number == SIGINT || number == SIGQUIT) {
             orders_report(pool, CHANNEL_LEAVING, NULL);
             orders_drain(pool, pool->service->graceful_timeout);
-        } else if (number == SIGCHLD && info.ssi_code == CLD_STOPPED)
-            pass_places_on(pool);
-        else if (number == SIGCHLD)
-            pool_strays_due(pool);
+        } else if (number == SIGCHLD)
+            on_child_signal(pool, info.ssi_code);
 }
 
 static int watch(struct pool *pool, struct loop_source *source, int fd,
@@ -263,6 +285,7 @@ int pool_init(struct pool *pool, unsigned generation, int listeners, struct erro
     *pool = (struct pool){.channel = {.fd = CHANNEL_FD_CHANNEL},
                           .retirement = {.requests = {.fd = -1}},
                           .notify_ms = CLOCK_NEVER,
+                          .stops_ms = CLOCK_NEVER,
                           .listen_ms = CLOCK_NEVER};
     pool->config = config_snapshot_read(CHANNEL_FD_CONFIG, error);
     if (!pool->config)
@@ -317,6 +340,7 @@ void pool_run(struct pool *pool)
         pool_report(pool);
         wake_ms = clock_earlier(wake_ms, orders_check_drained(pool, clock_now_ms()));
         wake_ms = clock_earlier(wake_ms, check_notify(pool, clock_now_ms()));
+        wake_ms = clock_earlier(wake_ms, check_stops(pool, clock_now_ms()));
         wake_ms = clock_earlier(wake_ms, pool_template_check(pool, clock_now_ms()));
         wake_ms = clock_earlier(wake_ms, pool_listen_check(pool, clock_now_ms()));
         wake_ms = clock_earlier(wake_ms,

@@ -45,6 +45,7 @@ struct pool {
     int log_mailbox;           /* our end; the workers' is plan.log_mailbox_fd */
     struct loop_source notify; /* workers say READY */
     int64_t listen_ms;         /* when a program that accepts by itself is to be looked at */
+    int64_t stops_ms;          /* when to look for stopped workers; CLOCK_NEVER: none was */
     int64_t notify_ms;         /* until then it is not listened to; CLOCK_NEVER: it is */
     int64_t check_at_ms;       /* next look at the deadlines */
     bool ready_said;

@@ -111,6 +111,27 @@ def wait_stopped(pids):
         wait_until(lambda: "stopped" in proc_status(pid)["State"], "it has stopped")
 
 
+def scenario_a_stop_is_noticed_beside_a_death(t):
+    """The pool is told of several that end or stop at one time by one signal, about the first."""
+    d = daemon(t)
+    one_by_one(d, 8)
+    stopped = used(d)
+    dead = next(pid for pid in d.worker_pids() if pid not in stopped)
+    pool = d.pool_pid()
+    send_signal(pool, signal.SIGSTOP)
+    wait_stopped([pool])
+    send_signal(dead, signal.SIGKILL)
+    wait_until(lambda: "zombie" in proc_status(dead)["State"], "it has ended")
+    for pid in stopped:
+        send_signal(pid, signal.SIGSTOP)
+    wait_stopped(stopped)
+    send_signal(pool, signal.SIGCONT)
+    close_all(hold(d.port, WORKERS - len(stopped)))
+    for pid in stopped:
+        send_signal(pid, signal.SIGCONT)
+    close_all(hold(d.port, WORKERS))
+
+
 def scenario_workers_without_descriptors_keep_no_place(t):
     """Whoever waits in accept has run out of them, while those that are parked have not."""
     d = daemon(t)
