@@ -22,11 +22,12 @@
 pid_t child_clone(struct child *child)
 {
 #if defined(__GLIBC__) && defined(SYS_clone3) /* not musl: see cgroup.c */
+    int pidfd = -1; /* a number even where no child comes of it: a control group is full, say */
     struct clone_args args = {.flags = CLONE_FILES | CLONE_PIDFD, .exit_signal = SIGCHLD};
-    args.pidfd = (uintptr_t)&child->pidfd;
+    args.pidfd = (uintptr_t)&pidfd;
     pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
     if (pid > 0)
-        child->pid = pid;
+        *child = (struct child){.pid = pid, .pidfd = pidfd};
     if (pid >= 0 || (errno != ENOSYS && errno != EPERM && errno != EINVAL))
         return pid;
 #endif

@@ -13,9 +13,11 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -30,6 +32,34 @@ static char folder[] = "/tmp/preforkd-child-XXXXXX";
 static struct child child;
 static struct child_end end;
 static int pipes[2]; /* from child to parent */
+static bool no_room; /* for the next clone3, see syscall() */
+
+/* As the kernel where a control group has as many processes as it may have: it finds that out when
+ * it has told the number of the descriptor, which it then gives back. */
+static int refuse_late(const struct clone_args *args)
+{
+    const int number = 1000;
+    no_room = false;
+    memcpy((void *)(uintptr_t)args->pidfd, &number, sizeof number);
+    errno = EAGAIN;
+    return -1;
+}
+
+/* As many arguments as there can be: who gave fewer does not ask for the others, which are
+ * something else's then. */
+__attribute__((no_sanitize_address)) long syscall(long number, ...)
+{
+    long a[6], (*real)(long, ...);
+    va_list list;
+    va_start(list, number);
+    for (int i = 0; i < 6; i++)
+        a[i] = va_arg(list, long);
+    va_end(list);
+    if (number == SYS_clone3 && no_room)
+        return refuse_late((const struct clone_args *)a[0]);
+    *(void **)&real = dlsym(RTLD_NEXT, "syscall");
+    return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
 
 static int fresh(void **state)
 {
@@ -436,6 +466,20 @@ static void what_a_clone_closes_stays_open_here(void **state)
         assert_int_equal(close(many[i]), 0);
 }
 
+static void clone_that_failed_holds_nothing(void **state)
+{
+    (void)state;
+    no_room = true;
+    pid_t pid = child_clone(&child);
+    if (pid == 0)
+        _exit(0);
+    if (no_room)
+        skip(); /* it is fork() here */
+    assert_int_equal(pid, -1);
+    assert_int_equal(errno, EAGAIN);
+    assert_int_equal(child.pidfd, -1);
+}
+
 /* No descriptor is to be had: the child must not be left running, nor as a zombie. */
 static void child_that_cannot_be_held_is_ended(void **state)
 {
@@ -505,6 +549,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(pidfd_is_not_inherited, fresh, release),
         cmocka_unit_test_setup_teardown(made_child_is_held, fresh, release),
         cmocka_unit_test_setup_teardown(what_a_clone_closes_stays_open_here, fresh, release),
+        cmocka_unit_test_setup_teardown(clone_that_failed_holds_nothing, fresh, release),
         cmocka_unit_test_setup_teardown(lost_descriptor_is_had_again, fresh, release),
         cmocka_unit_test_setup_teardown(nobody_elses_process_is_had, fresh, release),
         cmocka_unit_test_setup_teardown(child_that_cannot_be_held_is_ended, fresh, release),
