@@ -7,7 +7,8 @@
  * megabyte. While reads are large, one after the other, the worker is SCHED_BATCH (sched(7)): it
  * waits for its turn, finds more when that comes, and a byte costs half of the processor's time
  * (tests/bench/README.md). The first small read ends it, so that no answer to a question waits for
- * a turn. Where an administrator has chosen another policy, that stays.
+ * a turn. Where an administrator has chosen another policy, before or meanwhile, that stays, and so
+ * does a nice value.
  */
 #ifndef SERVER_BULK_H
 #define SERVER_BULK_H

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include <sched.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -84,6 +85,30 @@ static void policy_of_others_stays(void **state)
     assert_int_equal(policy(), SCHED_BATCH);
 }
 
+static void nice_value_stays(void **state)
+{
+    struct bulk bulk = {0};
+    (void)state;
+    assert_int_equal(setpriority(PRIO_PROCESS, 0, 5), 0);
+    note(&bulk, BULK_READ, BULK_STREAK);
+    assert_int_equal(policy(), SCHED_BATCH);
+    assert_int_equal(getpriority(PRIO_PROCESS, 0), 5);
+    note(&bulk, 1, 1);
+    assert_int_equal(policy(), SCHED_OTHER);
+    assert_int_equal(getpriority(PRIO_PROCESS, 0), 5);
+}
+
+/* chrt(1) while it is on. Last: who is not root does not come back from there. */
+static void policy_that_others_choose_meanwhile_stays(void **state)
+{
+    struct bulk bulk = {0};
+    (void)state;
+    note(&bulk, BULK_READ, BULK_STREAK);
+    set_policy(SCHED_IDLE);
+    note(&bulk, 1, 1);
+    assert_int_equal(policy(), SCHED_IDLE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -91,6 +116,8 @@ int main(void)
         cmocka_unit_test_setup(streak_is_of_reads_in_a_row, ordinary),
         cmocka_unit_test_setup(end_of_the_connection_ends_it, ordinary),
         cmocka_unit_test_setup(policy_of_others_stays, ordinary),
+        cmocka_unit_test_setup(nice_value_stays, ordinary),
+        cmocka_unit_test_setup(policy_that_others_choose_meanwhile_stays, ordinary),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
