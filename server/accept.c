@@ -11,15 +11,16 @@
 #include "server/accept.h"
 
 #include "include/channel.h"
+#include "lib/clock.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
 
-#define UNLUCKY_MAX   100 /* errors in a row that should concern one client each */
-#define CLOSED_S      2   /* one wait at a dead socket */
-#define GIVE_UP_AFTER 4   /* so many of them */
+#define UNLUCKY_MAX   100  /* errors in a row that should concern one client each */
+#define CLOSED_MS     2000 /* one wait at a dead socket */
+#define GIVE_UP_AFTER 4    /* so many of them */
 
 enum accept_verdict accept_judge(int error)
 {
@@ -99,15 +100,18 @@ static void wait_for_any(struct acceptor *a)
     }
 }
 
-/* Not later than the signal that tells to stop, however late between these lines that comes. */
+/* Not later than the signal that tells to stop, however late between these lines that comes.
+ * Others, a tick say, do not end it. */
 static void wait_for_stop(const struct acceptor *a)
 {
-    struct timespec limit = {.tv_sec = CLOSED_S};
+    int64_t until_ms = clock_now_ms() + CLOSED_MS;
     sigset_t all, before;
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, &before);
-    if (!*a->stopping)
+    for (int64_t ms; !*a->stopping && (ms = until_ms - clock_now_ms()) > 0;) {
+        struct timespec limit = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
         ppoll(NULL, 0, &limit, &before);
+    }
     sigprocmask(SIG_SETMASK, &before, NULL);
 }
 

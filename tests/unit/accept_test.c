@@ -289,6 +289,42 @@ static void drain_ends_waiting_together(void **state)
     close(acceptor.wait_fd);
 }
 
+#define TICKS 20 /* more than waits at a dead socket */
+
+static volatile sig_atomic_t ticks, given_up;
+
+static void on_tick(int number)
+{
+    (void)number;
+    stopping |= ++ticks >= TICKS;
+}
+
+static void tell_of_the_end(enum accept_news news, int number)
+{
+    (void)number;
+    given_up |= news == ACCEPT_DEAD;
+}
+
+/* Nor does the log that is reopened. */
+static void tick_does_not_shorten_the_wait_at_a_dead_socket(void **state)
+{
+    struct sigaction tick = {.sa_handler = on_tick, .sa_flags = SA_RESTART}, before;
+    struct itimerval often = {.it_value.tv_usec = 5000, .it_interval.tv_usec = 5000};
+    union socket_address peer;
+    (void)state;
+    ticks = given_up = 0;
+    acceptor.tell = tell_of_the_end;
+    assert_int_equal(shutdown(listeners[0], SHUT_RDWR), 0);
+    assert_int_equal(sigaction(SIGALRM, &tick, &before), 0);
+    assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
+    assert_int_equal(accept_next(&acceptor, &peer), -1);
+    often = (struct itimerval){0};
+    setitimer(ITIMER_REAL, &often, NULL);
+    sigaction(SIGALRM, &before, NULL);
+    assert_false(given_up);
+    assert_true(ticks >= TICKS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,6 +350,8 @@ int main(void)
                                         close_listeners),
         cmocka_unit_test_setup_teardown(drain_ends_waiting_for_several, open_listeners,
                                         close_listeners),
+        cmocka_unit_test_setup_teardown(tick_does_not_shorten_the_wait_at_a_dead_socket,
+                                        open_listeners, close_listeners),
     };
     return cmocka_run_group_tests_name("accept", tests, NULL, NULL);
 }
