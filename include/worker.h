@@ -10,7 +10,8 @@
  *     notify            an eventfd the worker adds 1 to when it became READY, and when
  *                       it finds too few in an elastic pool idle (scoreboard_spare)
  *     wear              a pipe into which a worker that has no client puts a struct worker_wear
- * when it has served enough, or its slot's `worn` names it; it serves on until it is told to leave
+ *                       when it has served enough, or its slot's `worn` names it; it serves on
+ *                       until it is told to leave
  *     gate              a pipe into which the pool puts a byte when its configuration is in force,
  *                       which nobody takes out; workers are READY before that, but accept nothing
  *     log_mailbox       a socket whose queue holds one packet with the present log, once that has

@@ -404,3 +404,13 @@ def scenario_access_log(t):
     wait_until(lambda: not alive(old), "whoever still tells is gone")
     ask(d.port, "status x")
     equal(len(d.log_lines(msg="connection")), 1, "no more lines")
+
+
+def scenario_functions_of_pthread_atfork_run(t):
+    """In each worker, its replacement included: the libraries of a plugin may live by them."""
+    d = serve(t, "atfork").start()
+    before = d.workers()[0]["pid"]
+    equal(ask(d.port), f"{before} {before}\n", "in the first worker")
+    os.kill(before, signal.SIGKILL)
+    (after,) = wait_until(lambda: {worker["pid"] for worker in d.workers()} - {before}, "it is replaced")
+    equal(ask(d.port), f"{after} {after}\n", "in its replacement")
