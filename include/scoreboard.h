@@ -109,6 +109,9 @@ struct scoreboard_keeper {
     _Atomic int32_t pid;                             /* to print; nobody signals it */
     _Atomic int64_t born_ms;                         /* CLOCK_MONOTONIC */
     _Atomic int32_t worn; /* the pid of a worker that is to ask for its replacement (worker.h) */
+    /* The pid of one that is to leave after its client; until the pool takes that back, and finds
+     * that it is not LEAVING yet. */
+    _Atomic int32_t may_leave;
 };
 
 struct scoreboard_worker {

@@ -11,7 +11,7 @@
  *                       it finds too few in an elastic pool idle (scoreboard_spare)
  *     wear              a pipe into which a worker that has no client puts a struct worker_wear
  *                       when it has served enough, or its slot's `worn` names it; it serves on
- *                       until it is told to leave
+ *                       until its slot's `may_leave` names it, or it is told to leave
  *     gate              a pipe into which the pool puts a byte when its configuration is in force,
  *                       which nobody takes out; workers are READY before that, but accept nothing
  *     log_mailbox       a socket whose queue holds one packet with the present log, once that has

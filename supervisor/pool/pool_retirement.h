@@ -24,7 +24,7 @@ struct pool_retirement {
     struct pool_retirement_worn {
         uint32_t slot;
         pid_t pid;
-        bool asked; /* just now: it has no client, or a new one */
+        bool may_leave; /* and it was told so */
     } worn[RETIREMENT_MOST];
     int worn_count;
     struct pool_retirement_watch {
@@ -48,8 +48,9 @@ int64_t pool_retirement_check(struct pool *pool, int64_t now_ms);
 int64_t pool_retirement_leaving(struct pool *pool);
 int64_t pool_retirement_idle(const struct pool *pool, int64_t leaving);
 
-/* After pool_policy has decided: let COUNT of them go (retirement_release()), or fewer where others
- * have a client. */
+/* After pool_policy has decided: let COUNT of them go (retirement_release()): those without a
+ * client now, others after theirs. Those others are chosen anew each time, so that a client who
+ * stays for hours keeps its worker, and no other worker. */
 void pool_retirement_release(struct pool *pool, int64_t count, int64_t now_ms);
 
 #endif

@@ -135,6 +135,46 @@ def scenario_long_connections_hold_nobody_up(t):
     watch(d, 4, 5, lambda: not busy & d.worker_pids(), "they are replaced when it has left")
 
 
+@contextlib.contextmanager
+def deaf(pid):
+    """A process that hears of nothing meanwhile."""
+    send_signal(pid, signal.SIGSTOP)
+    wait_until(lambda: process_stat(pid)[1] == "T", "it is stopped")
+    yield
+    send_signal(pid, signal.SIGCONT)
+
+
+def held(d, stack):
+    client = stack.enter_context(Client(d.port))
+    equal(client.ask(b"x"), b"x", "the echo")
+    return client, d.worker_of(client)["pid"]
+
+
+def scenario_a_last_client_holds_nobody_up(t):
+    """A worker may leave, and has taken another client before that was decided, which stays for long:
+    others are replaced meanwhile. It leaves after that client, without another one."""
+    d = debug(t, echo={"workers": 2, "max_worker_age": "3s", "graceful_timeout": "100ms"}).start()
+    pool = d.pool_pid()
+    with contextlib.ExitStack() as stack:
+        client, worn = held(d, stack)
+        other, other_worn = held(d, stack)
+        wait_until(lambda: len(re.findall(r"worker \d+ is \d+ s old", d.log_text())) == 2, "both are old")
+        with deaf(pool):
+            client.close()
+            client, pid = held(d, stack)
+            equal(pid, worn, "who takes the next client")
+        d.wait_workers(3, idle=1, busy=2)
+        other.close()
+        watch(d, 2, 3, lambda: other_worn not in d.worker_pids(), "the other one is replaced")
+        d.wait_workers(3, idle=2, busy=1)
+        equal(client.ask(b"still there"), b"still there", "the echo")
+        with deaf(pool):
+            client.close()
+            wait_until(lambda: not alive(worn), "it leaves")
+    watch(d, 2, 3, lambda: worn not in d.worker_pids(), "it is replaced")
+    equal(d.service()["crashes"], 0, "crashes")
+
+
 # ---- age
 
 def scenario_age(t):

@@ -115,6 +115,20 @@ static void the_pool_may_tell_it(void **state)
     assert_true(asked());
 }
 
+static void leaves_where_it_may(void **state)
+{
+    struct scoreboard_slot *slot = &board->slots[SLOT];
+    (void)state;
+    begin(4);
+    SCOREBOARD_STORE(slot->keeper.may_leave, getpid() + 1);
+    assert_true(wear_lasts(&wear, 4));
+    assert_true(asked());
+    SCOREBOARD_STORE(slot->keeper.may_leave, getpid());
+    assert_false(wear_lasts(&wear, 5));
+    assert_int_equal(SCOREBOARD_LOAD(slot->worker.phase), SCOREBOARD_LEAVING);
+    assert_true(asked());
+}
+
 static void a_full_pipe_is_no_obstacle(void **state)
 {
     int taken = 0;
@@ -137,6 +151,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_is_exactly_one, newborn, gone),
         cmocka_unit_test_setup_teardown(asks_and_serves_on, newborn, gone),
         cmocka_unit_test_setup_teardown(the_pool_may_tell_it, newborn, gone),
+        cmocka_unit_test_setup_teardown(leaves_where_it_may, newborn, gone),
         cmocka_unit_test_setup_teardown(a_full_pipe_is_no_obstacle, newborn, gone),
     };
     return cmocka_run_group_tests_name("wear", tests, NULL, NULL);
