@@ -307,6 +307,7 @@ int pool_init(struct pool *pool, unsigned generation, int listeners, struct erro
     if (pool->plan.acceptors.shared)
         signals_add_children(pool->signals.fd);
     init_workers(pool);
+    pool_wear_init(pool);
     if (pool_retirement_init(pool) < 0)
         return error_set_errno(error, EXIT_CODE_OS, "cannot make the event loop");
     tell_of_room(pool);
@@ -334,7 +335,7 @@ void pool_run(struct pool *pool)
 {
     while (!finished(pool)) {
         int64_t wake_ms;
-        int64_t look_ms = pool_retirement_check(pool, clock_now_ms());
+        int64_t look_ms = pool_wear_check(pool, clock_now_ms());
         follow_policy(pool, &wake_ms);
         wake_ms = clock_earlier(wake_ms, look_ms);
         pool_report(pool);

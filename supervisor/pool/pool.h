@@ -13,6 +13,7 @@
 #include "supervisor/pool/notify.h"
 #include "supervisor/pool/pool_policy.h"
 #include "supervisor/pool/pool_retirement.h"
+#include "supervisor/pool/pool_wear.h"
 #include "supervisor/pool/stray.h"
 #include "supervisor/pool/template.h"
 #include "supervisor/pool/worker_table.h"
@@ -37,6 +38,7 @@ struct pool {
     int64_t count_ms;       /* then its idle workers are counted anew; CLOCK_NEVER: all is well */
     int64_t full_said_ms;
     struct pool_retirement retirement;
+    struct pool_wear wear;
     struct deadline_limits limits;
     struct loop loop;
     struct loop_source channel; /* to the supervisor; fd -1 once it is gone */

@@ -4,14 +4,9 @@
  */
 #include "supervisor/pool/pool_retirement.h"
 
-#include "lib/dice.h"
-#include "lib/memory.h"
 #include "supervisor/pool/pool.h"
 #include "supervisor/pool/worker_leave.h"
-#include "supervisor/pool/worker_memory.h"
 
-#include <errno.h>
-#include <inttypes.h>
 #include <unistd.h>
 
 #define REQUESTS_MOST 128  /* in one turn */
@@ -55,6 +50,13 @@ static void add(struct pool *pool, struct pool_retirement_worn worn)
         r->worn[place] = worn;
 }
 
+void pool_retirement_add(struct pool *pool, uint32_t slot)
+{
+    struct pool_retirement_worn worn = {slot, pool->table.entries[slot].child.pid, false};
+    if (!is_busy(pool, &worn))
+        add(pool, worn);
+}
+
 /* What a worker says is checked; one that went mad can have others replaced, and nothing else. */
 static void on_request(struct loop_source *source, uint32_t events)
 {
@@ -69,132 +71,6 @@ static void on_request(struct loop_source *source, uint32_t events)
             add(pool, worn);
     }
 }
-
-/* Rounds. */
-
-static void warn_of_unreadable(struct pool *pool, int number)
-{
-    if (pool->retirement.unreadable_said)
-        return;
-    pool->retirement.unreadable_said = true;
-    log_warning("cannot tell how much memory workers use (/proc/PID/smaps_rollup: %s): "
-                "max_worker_memory has no effect",
-                strerror(number));
-}
-
-/* Idle workers do not grow: they are measured after each look at which they had served clients. Of
- * a program that accepts by itself nobody knows. */
-static bool has_to_be_measured(const struct pool *pool, uint32_t slot,
-                               const struct pool_retirement_watch *watch)
-{
-    const struct retirement_limits *limits = &pool->retirement.limits;
-    const struct scoreboard_worker *worker = &pool->plan.scoreboard->slots[slot].worker;
-    if (limits->soft == 0 && limits->hard == 0)
-        return false;
-    return pool->service->kind == CONFIG_LISTEN || scoreboard_is_busy(phase_of(pool, slot)) ||
-           SCOREBOARD_LOAD(worker->connections) != watch->connections;
-}
-
-static int64_t measure(struct pool *pool, uint32_t slot, struct pool_retirement_watch *watch)
-{
-    int64_t memory = worker_memory_measure(watch->pid);
-    if (memory < 0)
-        warn_of_unreadable(pool, errno);
-    watch->connections = SCOREBOARD_LOAD(pool->plan.scoreboard->slots[slot].worker.connections);
-    return memory < 0 ? 0 : memory;
-}
-
-static void kill_it(struct pool *pool, uint32_t slot, int64_t memory)
-{
-    char why[96];
-    snprintf(why, sizeof why, "uses %" PRId64 " KiB of memory (max_worker_memory_hard)",
-             memory >> 10);
-    worker_leave_kill(&pool->table, slot, why);
-}
-
-static void say(const struct pool *pool, uint32_t slot, enum retirement_verdict verdict,
-                int64_t memory, int64_t now_ms)
-{
-    const struct worker_entry *entry = &pool->table.entries[slot];
-    if (verdict == RETIREMENT_BIG)
-        log_info("worker %d uses %" PRId64 " KiB of memory and is replaced (max_worker_memory)",
-                 (int)entry->child.pid, memory >> 10);
-    else
-        log_debug("worker %d is %" PRId64 " s old and is replaced (max_worker_age)",
-                  (int)entry->child.pid, (now_ms - entry->born_ms) / 1000);
-}
-
-/* It is told in any case: one without a client may get one before it is let go. */
-static void retire(struct pool *pool, uint32_t slot, enum retirement_verdict verdict,
-                   int64_t memory, int64_t now_ms)
-{
-    struct scoreboard_keeper *keeper = &pool->plan.scoreboard->slots[slot].keeper;
-    struct pool_retirement_worn worn = {slot, pool->table.entries[slot].child.pid, false};
-    if (SCOREBOARD_LOAD(keeper->worn) != worn.pid) {
-        SCOREBOARD_STORE(keeper->worn, worn.pid);
-        say(pool, slot, verdict, memory, now_ms);
-    }
-    if (!is_busy(pool, &worn))
-        add(pool, worn);
-}
-
-static struct pool_retirement_watch *watch_of(struct pool *pool, uint32_t slot)
-{
-    struct pool_retirement_watch *watch = &pool->retirement.watches[slot];
-    const struct worker_entry *entry = &pool->table.entries[slot];
-    if (watch->pid != entry->child.pid)
-        *watch = (struct pool_retirement_watch){
-            .pid = entry->child.pid,
-            .due_ms = entry->born_ms + retirement_age(pool->retirement.limits.age_ms, dice_roll())};
-    return watch;
-}
-
-/* True where its memory was measured. */
-static bool visit(struct pool *pool, uint32_t slot, bool may_measure, int64_t now_ms)
-{
-    struct pool_retirement_watch *watch = watch_of(pool, slot);
-    bool measures = may_measure && has_to_be_measured(pool, slot, watch);
-    int64_t memory = measures ? measure(pool, slot, watch) : 0;
-    enum retirement_verdict verdict =
-        retirement_judge(&pool->retirement.limits, memory, watch->due_ms, now_ms);
-    if (verdict == RETIREMENT_KILL)
-        kill_it(pool, slot, memory);
-    else if (verdict != RETIREMENT_NONE)
-        retire(pool, slot, verdict, memory, now_ms);
-    return measures;
-}
-
-/* Once around at most. */
-static void visit_some(struct pool *pool, int64_t visits, int64_t now_ms)
-{
-    const struct slot_set *ready = &pool->table.by_state[SCOREBOARD_READY];
-    uint32_t *cursor = &pool->retirement.cursor;
-    int64_t measures = 0, until_ms = now_ms + RETIREMENT_MEASURES_MS;
-    for (int64_t left = visits; left > 0; left--) {
-        uint32_t slot = slot_set_next(ready, *cursor);
-        if (slot == SLOT_SET_NONE && (slot = slot_set_next(ready, 0)) == SLOT_SET_NONE)
-            return;
-        *cursor = slot + 1 < pool->table.slots ? slot + 1 : 0;
-        bool may =
-            measures < RETIREMENT_MEASURES_MOST && (measures == 0 || clock_now_ms() < until_ms);
-        measures += visit(pool, slot, may, now_ms);
-    }
-}
-
-int64_t pool_retirement_check(struct pool *pool, int64_t now_ms)
-{
-    struct pool_retirement *r = &pool->retirement;
-    if (!r->watches || pool->policy.stopping)
-        return CLOCK_NEVER;
-    if (now_ms < r->look_ms)
-        return r->look_ms;
-    struct retirement_pace pace = retirement_step(&r->limits, pool->table.ready);
-    visit_some(pool, pace.visits, now_ms);
-    r->look_ms = now_ms + pace.pause_ms;
-    return r->look_ms;
-}
-
-/* Replacing. */
 
 int64_t pool_retirement_leaving(struct pool *pool)
 {
@@ -307,15 +183,6 @@ void pool_retirement_release(struct pool *pool, int64_t count, int64_t now_ms)
 int pool_retirement_init(struct pool *pool)
 {
     struct pool_retirement *r = &pool->retirement;
-    const struct config_service *service = pool->service;
-    r->limits = (struct retirement_limits){
-        .age_ms = service->max_worker_age,
-        .soft = service->max_worker_memory == CONFIG_NOT_SET ? 0 : service->max_worker_memory,
-        .hard = service->max_worker_memory_hard == CONFIG_NOT_SET
-                    ? 0
-                    : service->max_worker_memory_hard};
-    if (retirement_step(&r->limits, 1).pause_ms != CLOCK_NEVER)
-        r->watches = memory_zeroed(pool->table.slots, sizeof *r->watches);
     r->requests.ready = on_request;
     r->requests.owner = pool;
     return r->requests.fd < 0 ? 0 : loop_add(&pool->loop, &r->requests, EPOLLIN);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * pool_retirement - finds the workers of a pool that are worn out, and lets them go when they can
+ * pool_retirement - knows the workers of a pool that are worn out, and lets them go when they can
  * be spared: what retirement.h wants to know, and what follows from what it says.
  *
  * Workers of a handler of ours ask (include/worker.h, `wear`); a program that waits for its client,
- * or accepts by itself, does not, and is found in the rounds. A program that has its client leaves
- * with it anyway.
+ * or accepts by itself, does not, and is found in the rounds of pool_wear.h. A program that has its
+ * client leaves with it anyway.
  */
 #ifndef POOL_POOL_RETIREMENT_H
 #define POOL_POOL_RETIREMENT_H
@@ -18,7 +18,6 @@
 struct pool;
 
 struct pool_retirement {
-    struct retirement_limits limits;
     struct loop_source requests; /* of workers; fd -1 where none can ask */
     /* Worn out, to be replaced; whoever does not fit in asks again. */
     struct pool_retirement_worn {
@@ -27,21 +26,14 @@ struct pool_retirement {
         bool may_leave; /* and it was told so */
     } worn[RETIREMENT_MOST];
     int worn_count;
-    struct pool_retirement_watch {
-        pid_t pid; /* who was seen there */
-        int64_t due_ms;
-        uint64_t connections; /* when its memory was measured */
-    } * watches;              /* one for each slot; NULL: no limit needs them */
-    uint32_t cursor;          /* the next slot to look at */
-    int64_t look_ms;
-    bool unreadable_said;
 };
 
 /* Whether workers can ask is known by requests.fd. 0, or -1 and errno. */
 int pool_retirement_init(struct pool *pool);
 
-/* The next step of the round, where it is time. Returns when to call again. */
-int64_t pool_retirement_check(struct pool *pool, int64_t now_ms);
+/* The READY worker in SLOT is worn out (pool_wear.h). Nothing where it has a client: a worker that
+ * is told asks after it. */
+void pool_retirement_add(struct pool *pool, uint32_t slot);
 
 /* How many READY workers are not to be counted, because they are being replaced; and how many of
  * these LEAVING have no client. */

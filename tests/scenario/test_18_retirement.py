@@ -237,6 +237,20 @@ def scenario_soft_limit_of_memory(t):
     equal(d.service()["crashes"], 0, "crashes")
 
 
+def scenario_a_new_worker_is_too_big(t):
+    """Told once, with figures, before there is a client; nobody without one is replaced."""
+    text = r"a new worker uses \d+ KiB of memory, and max_worker_memory is 2048 KiB: each is replaced"
+    d = serve(t, "trouble", {"trouble": "worker_init grow"}, workers=2, max_worker_memory="2M")
+    d.expect("a new worker uses").start()
+    first = d.worker_pids()
+    wait_until(lambda: re.search(text, d.log_text()), "it is told")
+    for _ in range(3):
+        equal(ask(d, b"word"), b"done\n", "the answer")
+    wait_until(lambda: first != d.worker_pids(), "one that has served is replaced")
+    equal(len(re.findall(text, d.log_text())), 1, "told once")
+    equal(d.service()["crashes"], 0, "crashes")
+
+
 def scenario_hard_limit_of_memory(t):
     d = serve(t, "trouble", workers=2, max_worker_memory="6M", max_worker_memory_hard="30M")
     d.expect("max_worker_memory_hard").expect("worker died").start()
@@ -274,7 +288,7 @@ def scenario_memory_of_a_program_that_accepts(t):
         "type": "listen", "command": program, "ready_after": "50ms"}}, upper={
             "workers": 2, "max_worker_memory": "40M", "handler": {
                 "type": "listen", "command": [hidden, "1000"], "ready_after": "50ms"}})
-    d.expect("cannot tell how much memory").start()
+    d.expect("cannot tell how much memory").expect("a new worker uses").start()
     first = d.worker_pids("echo")
     wait_until(lambda: not first & d.worker_pids("echo"), "it is replaced")
     d.wait_log(service="upper", level="warning",
