@@ -23,7 +23,8 @@ int64_t config_auto_workers(const struct config_service *service, const struct c
         workers = most;
         snprintf(bound, sizeof bound, ", at most max_workers");
     }
-    snprintf(reason, CONFIG_AUTO_REASON_MAX, "%s -> %" PRId64 " workers (%" PRId64 " for each%s)",
-             cpu_budget_print(budget, have), workers, each, bound);
+    snprintf(reason, CONFIG_AUTO_REASON_MAX, "%s -> %" PRId64 " %s (%" PRId64 " for each%s)",
+             cpu_budget_print(budget, have), workers, workers == 1 ? "worker" : "workers", each,
+             bound);
     return workers;
 }

@@ -87,8 +87,8 @@ static int64_t look_at_quotas(void)
 
 void cpu_budget_look(struct cpu_budget *budget)
 {
-    cpu_set_t
-        mask[16]; /* 16,384 processors; the kernel refuses one that is too small for its own */
+    /* 16,384 processors; the kernel refuses one that is too small for its own. */
+    cpu_set_t mask[16];
     bool known = sched_getaffinity(0, sizeof mask, mask) == 0;
     *budget = (struct cpu_budget){.allowed = known ? CPU_COUNT_S(sizeof mask, mask) : 1,
                                   .quota = look_at_quotas()};

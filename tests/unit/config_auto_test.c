@@ -56,6 +56,10 @@ static void never_more_than_max_workers(void **state)
     assert_string_equal(reason,
                         "128 processors allowed by affinity mask, no cgroup quota -> 256 workers "
                         "(16 for each, at most max_workers)");
+    assert_int_equal(workers(CONFIG_BUILT_IN, 1, 2, CPU_BUDGET_ANY), 1);
+    assert_string_equal(reason,
+                        "2 processors allowed by affinity mask, no cgroup quota -> 1 worker "
+                        "(16 for each, at most max_workers)");
     assert_int_equal(workers(CONFIG_BUILT_IN, 3, 1, 1), 3);
     assert_int_equal(workers(CONFIG_BUILT_IN, 65536, 1 << 14, CPU_BUDGET_ANY), 65536);
 }
