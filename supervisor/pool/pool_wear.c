@@ -118,11 +118,11 @@ static struct pool_wear_watch *watch_of(struct pool *pool, uint32_t slot)
 }
 
 /* True where its memory was measured. */
-static bool visit(struct pool *pool, uint32_t slot, bool may_measure, int64_t now_ms)
+static bool visit(struct pool *pool, uint32_t slot, int64_t now_ms)
 {
     struct pool_wear_watch *watch = watch_of(pool, slot);
     look_at_new(pool, slot, now_ms);
-    bool measures = may_measure && has_to_be_measured(pool, slot, watch);
+    bool measures = has_to_be_measured(pool, slot, watch);
     int64_t memory = measures ? measure(pool, slot, watch) : 0;
     enum retirement_verdict verdict =
         retirement_judge(&pool->wear.limits, memory, watch->due_ms, now_ms);
@@ -133,7 +133,8 @@ static bool visit(struct pool *pool, uint32_t slot, bool may_measure, int64_t no
     return measures;
 }
 
-/* Once around at most. */
+/* Once around at most. Where no more may be measured the next step goes on from there: nobody is
+ * left out. */
 static void visit_some(struct pool *pool, int64_t visits, int64_t now_ms)
 {
     const struct slot_set *ready = &pool->table.by_state[SCOREBOARD_READY];
@@ -143,10 +144,10 @@ static void visit_some(struct pool *pool, int64_t visits, int64_t now_ms)
         uint32_t slot = slot_set_next(ready, *cursor);
         if (slot == SLOT_SET_NONE && (slot = slot_set_next(ready, 0)) == SLOT_SET_NONE)
             return;
+        if (measures == RETIREMENT_MEASURES_MOST || (measures > 0 && clock_now_ms() >= until_ms))
+            return;
         *cursor = slot + 1 < pool->table.slots ? slot + 1 : 0;
-        bool may =
-            measures < RETIREMENT_MEASURES_MOST && (measures == 0 || clock_now_ms() < until_ms);
-        measures += visit(pool, slot, may, now_ms);
+        measures += visit(pool, slot, now_ms);
     }
 }
 

@@ -46,7 +46,7 @@ enum retirement_verdict retirement_judge(const struct retirement_limits *limits,
                                          int64_t due_ms, int64_t now_ms);
 
 /* Of one step, of WORKERS that are there. A round takes four, and more only where there are
- * thousands of workers. */
+ * thousands of workers, or more than a hundred to be measured. */
 struct retirement_pace {
     int64_t pause_ms; /* until the next one; CLOCK_NEVER: there is nothing to look for */
     int64_t visits;   /* workers to look at */

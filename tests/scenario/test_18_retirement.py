@@ -237,6 +237,19 @@ def scenario_soft_limit_of_memory(t):
     equal(d.service()["crashes"], 0, "crashes")
 
 
+def scenario_all_are_measured(t):
+    """Of many busy workers, of which not all are measured in one step, none is left out."""
+    d = serve(t, "trouble", workers=160, max_worker_memory="6M", access_log=False).start()
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(Client(d.port)) for _ in range(160)]
+        for client in clients:
+            equal(client.ask(b"word\n"), b"done\n", "the answer")
+        big = d.workers(slot=39)[0]
+        client = next(client for client in clients if client.peer == big["peer"])
+        equal(client.ask(b"grow\n"), b"done\n", "the answer")
+        wait_until(lambda: f"worker {big['pid']} uses" in d.log_text(), "it is found")
+
+
 def scenario_a_new_worker_is_too_big(t):
     """Told once, with figures, before there is a client; nobody without one is replaced."""
     text = r"a new worker uses \d+ KiB of memory, and max_worker_memory is 2048 KiB: each is replaced"
